@@ -256,7 +256,8 @@ def resolve_client(
         trusted: whom to believe.
 
     Returns:
-        The origin; the peer itself, and nothing else, when it is not trusted or says nothing about a client.
+        The origin. From a peer that is not trusted it is the peer's address and nothing else; from a trusted one that
+        names no client it is the peer's address and what else it says.
 
     Spec:
         RFC 7239 §5, §8.1.
