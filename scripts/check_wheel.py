@@ -1,6 +1,6 @@
 """Build the distribution, install the wheel alone in an empty environment, and look at what a user gets.
 
-Checked: the files of the wheel, `py.typed`, the list of dependencies, ``costrel --help``, and that ``costrel new`` makes
+Checked: the files of the wheel, `py.typed`, the dependencies, ``costrel --help``, and that ``costrel new`` makes
 a project whose own tests pass.
 """
 

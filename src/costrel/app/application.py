@@ -1,0 +1,295 @@
+"""`App`: what a user makes first. It records, builds once, and hands requests on; it does no work of its own.
+
+The verbs of registration come from `registration`, the rest of what is recorded from `assembly`; the build is in
+`build`, what it leaves behind in `frozen`. An `App` is a `Dispatch`: a transport gives it a `Request` and gets a
+`Response` back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextvars import copy_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from costrel.app.assembly import Assembly
+from costrel.app.blueprint import folder_of_module
+from costrel.app.context import Globals, entered
+from costrel.app.execution_view import ExecutionView, execution_settings
+from costrel.app.extensions import DEFAULT_EXTENSIONS
+from costrel.app.fallthrough import pass_on
+from costrel.app.frozen import FrozenApp, Target
+from costrel.app.lifecycle import current_loop_state
+from costrel.app.naming import url_for
+from costrel.app.registration import AnyLayer
+from costrel.execution import LoopState, Watchdog
+from costrel.handling import Provider, start_app_providers
+from costrel.messages import (
+    AppSettings,
+    Extension,
+    Request,
+    Response,
+    State,
+    TextAs,
+    current_request,
+    explain_foreign_name,
+)
+
+if TYPE_CHECKING:
+    import click
+
+    from costrel.testing import AsyncTestClient, TestClient
+
+__all__ = ["App"]
+
+F = TypeVar("F", bound=Callable[..., object])
+Rewrite = Callable[[Request], str | None]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class App(Assembly):
+    """A web application.
+
+    Args:
+        name: for logs and for the salts of what it signs; the module's name unless given.
+        settings: an `AppSettings`; read from ``COSTREL_*`` unless given.
+        use: layers around everything, outermost first.
+        extensions: extensions, or import strings of them, installed by the build; sessions, templates, static files
+            and error pages unless given.
+        rewrite: called with the head of each request before the match; a returned path is matched instead of the
+            one that came, `Request.raw_path` stays.
+        text_as: what a returned `str` is, ``html`` or ``json``.
+        g: the class of `g`, for typed attributes.
+        state: the values of the running application, for example connections; typed by subclassing `State`.
+
+    Raises:
+        BuildError: a setting from the environment that cannot be read.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        settings: AppSettings | None = None,
+        use: Sequence[AnyLayer] = (),
+        extensions: Sequence[Extension | str] = DEFAULT_EXTENSIONS,
+        rewrite: Rewrite | None = None,
+        text_as: TextAs | None = None,
+        g: type[Globals] = Globals,
+        state: State | None = None,
+    ) -> None:
+        module = sys._getframe(1).f_globals
+        super().__init__(
+            name or _plain_name(module),
+            root_folder=folder_of_module(module.get("__file__")),
+            settings=settings if settings is not None else AppSettings.from_environment(),
+            use=use,
+            extensions=extensions,
+            text_as=text_as,
+        )
+        self.execution = ExecutionView()
+        self._globals_class = g
+        self._initial_state = state if state is not None else State()
+        self._rewrite = rewrite
+        self._cli: click.Group | None = None
+        self._own_providers += [Provider(App, lambda: self), Provider(type(self._initial_state), lambda: self.state)]
+
+    def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
+        raise AttributeError(explain_foreign_name("App", name))
+
+    def __repr__(self) -> str:
+        return f"<App {self.name!r}>"
+
+    def dispatch(self, request: Request) -> Awaitable[Response]:
+        """Answer a request: match it and run its endpoint in the caller's task."""
+        frozen = self._frozen
+        if frozen is None:
+            frozen = self.build()
+        request.app = self
+        current_request.set(request)
+        if self._rewrite is not None and (path := self._rewrite(request)) is not None:
+            request.route_path = path
+        if self._announce_start:
+            self.events.emit("request_started", {"request": request})
+        target = frozen.routes.find(request)
+        if target is None:
+            target = frozen.unmatched.find(request)
+            if target is None:
+                raise LookupError("a built application answers every path")
+        request.route = target.route
+        if self._announce_match:
+            self.events.emit("request_matched", {"request": request, "route": target.route})
+        if target.fallthrough or self._announce_response:
+            return self._dispatch_slowly(frozen, request, target)
+        return target.dispatch(request)
+
+    async def _dispatch_slowly(self, frozen: FrozenApp, request: Request, target: Target) -> Response:
+        """Dispatch what may be passed on, or what a listener wants to see the response of."""
+        response = await (pass_on(frozen, request) if target.fallthrough else target.dispatch(request))
+        if self._announce_response:
+            self.events.emit("response_ready", {"request": request, "response": response})
+        return response
+
+    @overload
+    def lifespan(self) -> AbstractAsyncContextManager[LoopState]: ...
+
+    @overload
+    def lifespan(self, factory: F, /) -> F: ...
+
+    def lifespan(self, factory: Any = None, /) -> Any:  # the overloads say what
+        """Register a lifespan, or, without an argument, start the application on the running loop.
+
+        Args:
+            factory: a generator function or a context manager factory, async or not; entered at start and left at
+                stop, in one list with `on_start` and `on_stop`. It is called with the app when it takes a parameter.
+
+        Returns:
+            The factory, so that this is a decorator; without one a context manager for transports.
+        """
+        if factory is None:
+            return self._run()
+        self.check_open("lifespan")
+        self._lifecycle.add_lifespan(factory, self)
+        return factory
+
+    @asynccontextmanager
+    async def _run(self) -> AsyncIterator[LoopState]:
+        """Start on the running loop: providers and lifespans, then the mounted applications; stop in reverse."""
+        self.build()
+        loop_state = LoopState.start(asyncio.get_running_loop(), execution_settings(self.settings))
+        current_loop_state.set(loop_state)
+        watchdog = Watchdog() if self.debug else None
+        try:
+            async with self._started(loop_state):
+                loop_state.base_context = copy_context()
+                if watchdog is not None:
+                    watchdog.start(loop_state.loop)
+                yield loop_state
+                loop_state.begin_stopping()
+                await loop_state.supervisor.drain(loop_state.settings.graceful_timeout_seconds)
+        finally:
+            if watchdog is not None:
+                watchdog.stop()
+            await loop_state.aclose(loop_state.settings.graceful_timeout_seconds)
+
+    @asynccontextmanager
+    async def _started(self, loop_state: LoopState) -> AsyncIterator[None]:
+        """Enter this application's own part of a start, then that of each mounted application."""
+        loop_state.values[self] = self._initial_state.copy()
+        async with AsyncExitStack() as stack:
+            values = await start_app_providers(self.frozen.providers, loop_state)
+            stack.push_async_callback(values.aclose)
+            await stack.enter_async_context(self._lifecycle.run(loop_state))
+            for mount in self._mounts:
+                if isinstance(mount.app, App):
+                    await stack.enter_async_context(mount.app._started(loop_state))
+            self.emit("app_started", {"app": self})
+            try:
+                yield
+            finally:
+                self.emit("app_stopping", {"app": self})
+        self.emit("app_stopped", {"app": self})
+
+    @property
+    def state(self) -> State:
+        """The values of the running application; before it runs, those it will start with."""
+        loop_state = current_loop_state.get(None)
+        if loop_state is not None and self in loop_state.values:
+            found = loop_state.values[self]
+            if isinstance(found, State):
+                return found
+        return self._initial_state
+
+    def make_globals(self) -> Globals:
+        """Make an empty `g`."""
+        return self._globals_class()
+
+    def url_for(
+        self,
+        name: str,
+        /,
+        *,
+        external: bool = False,
+        anchor: str | None = None,
+        scheme: str | None = None,
+        **values: Any,  # whatever the converters of the pattern take
+    ) -> str:
+        """Build the URL of a route, correct under every prefix.
+
+        Args:
+            name: of the route, ``blueprint.name`` inside a blueprint, ``.name`` for one of the same blueprint, and
+                with the name of its mount before it for one of a mounted application.
+            external: with scheme and host.
+            anchor: what follows ``#``.
+            scheme: of an external URL, that of the request unless given.
+            values: the parameters of the pattern; the rest becomes the query string, lists as repeated keys.
+
+        Raises:
+            ProgrammerError: no such route (the nearest names are offered), a missing value, or an external URL
+                outside a request without `AppSettings.base_url`.
+        """
+        return url_for(self, current_request.get(None), name, values, external=external, anchor=anchor, scheme=scheme)
+
+    def app_context(self) -> AbstractContextManager[Request]:
+        """Make `current_app`, `g` and `url_for` usable in a block without a request, for scripts and commands."""
+        from costrel.testing import make_request
+
+        subject = make_request(self, "", "/")
+        subject.app = self
+        return entered(subject)
+
+    def test_request_context(self, path: str = "/", /, **options: Any) -> AbstractContextManager[Request]:
+        """Make a request of the given shape current for a block; no handler runs.
+
+        Args:
+            path: with a query string if you like.
+            options: ``method``, ``headers``, ``json``, ``data``, as for the test client.
+        """
+        from costrel.testing import make_request
+
+        self.build()
+        subject = make_request(self, options.pop("method", "GET"), path, **options)
+        subject.app = self
+        target = self.frozen.routes.find(subject)
+        subject.route = target.route if target is not None else None
+        return entered(subject)
+
+    def test_client(self, **options: Any) -> TestClient:
+        """Make a test client for this application; see `costrel.testing.TestClient`."""
+        from costrel.testing import TestClient
+
+        return TestClient(self, **options)
+
+    def async_test_client(self, **options: Any) -> AsyncTestClient:
+        """Make a test client that runs in the caller's loop; see `costrel.testing.AsyncTestClient`."""
+        from costrel.testing import AsyncTestClient
+
+        return AsyncTestClient(self, **options)
+
+    @property
+    def cli(self) -> click.Group:
+        """The application's own commands: ``@app.cli.command()``; `costrel` runs them."""
+        if self._cli is None:
+            import click
+
+            self._cli = click.Group(self.name)
+        return self._cli
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection: HTTP, WebSocket or lifespan (ASGI 3)."""
+        from costrel.gateways import serve_asgi
+
+        await serve_asgi(self, scope, receive, send)
+
+
+def _plain_name(module: dict[str, Any]) -> str:
+    """Name an application after its module, or after its file when it is run as a script."""
+    name = str(module.get("__name__", "app"))
+    if name == "__main__":
+        return Path(str(module.get("__file__", "app"))).stem
+    return name

@@ -1,0 +1,77 @@
+"""What a build leaves behind: the tables that answer requests, never changed again.
+
+A `Target` is what a route of the table leads to; `FrozenApp` is everything one `App` needs while it serves. An override
+makes a second one and swaps it in, it does not change this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from costrel.app.conversion import ErrorConverter
+from costrel.app.mounting import Mount
+from costrel.app.scopes import Scope
+from costrel.handling import Endpoint, EndpointInfo, ProviderTable
+from costrel.messages import Dispatch
+from costrel.routing import NameIndex, RouteTable
+
+__all__ = ["FrozenApp", "RouteInfo", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteInfo:
+    """What `request.route` shows."""
+
+    path: str
+    name: str
+    methods: frozenset[str]
+    blueprint: str
+    meta: Mapping[str, object]
+    handler: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a route of the table leads.
+
+    Args:
+        dispatch: answers the request; the compiled endpoint with its layers, or the way into a mount.
+        route: what `request.route` becomes, `None` for mounts and for what no route matched.
+        fallthrough: whether the handler may pass the request on.
+        endpoint: the compiled endpoint, `None` for mounts.
+    """
+
+    dispatch: Dispatch
+    route: RouteInfo | None
+    fallthrough: bool = False
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenApp:
+    """The tables of one built application.
+
+    Args:
+        routes: from a request to a `Target`.
+        unmatched: from a path to the answer when no route matched, one for each prefix.
+        names: from a name and values to a path.
+        scopes: the scope of each route by its full name, for `url_defaults` and templates.
+        blueprints: the scope of each blueprint by its dotted name; the app's has the empty name.
+        endpoints: the public description of every endpoint.
+        compiled: every compiled endpoint, for `costrel routes --source`.
+        mounts: mounted applications by name.
+        providers: all providers, for those that live as long as the app.
+        converter: from an exception to a response, for what happens outside every route.
+    """
+
+    routes: RouteTable[Target]
+    unmatched: RouteTable[Target]
+    names: NameIndex
+    scopes: Mapping[str, Scope]
+    blueprints: Mapping[str, Scope]
+    endpoints: tuple[EndpointInfo, ...]
+    compiled: tuple[Endpoint, ...]
+    mounts: Mapping[str, Mount]
+    providers: ProviderTable
+    converter: ErrorConverter

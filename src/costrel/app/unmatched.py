@@ -1,0 +1,43 @@
+"""The answer when no route matched: 404, 405 with ``Allow``, the automatic OPTIONS, or a redirect to the right slash.
+
+It is a handler like any other, so the layers and hooks of the app and of the blueprint whose prefix matched run around
+it. It never reads the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from costrel.app.frozen import Target
+from costrel.errors import MethodNotAllowed, NotFound, UpgradeRequired
+from costrel.http import relative_redirect
+from costrel.messages import RedirectResponse, Request, Response
+from costrel.routing import RouteTable
+
+__all__ = ["answer_unmatched"]
+
+
+def answer_unmatched(routes: RouteTable[Target], debug: bool) -> Callable[[Request], Response]:
+    """Make the handler for the requests that `routes` does not match.
+
+    In debug mode the 404 carries the patterns that nearly matched.
+    """
+
+    def unmatched(request: Request) -> Response:
+        found = routes.explain(request)
+        if found.redirect_to is not None:
+            prefix = request.root_path + request.mount_prefix
+            return RedirectResponse(relative_redirect(prefix + found.redirect_to, request.query_string), 308)
+        if found.allowed:
+            if request.method == "OPTIONS":
+                return Response(None, 204, {"Allow": ", ".join(sorted(found.allowed))})
+            raise MethodNotAllowed(found.allowed)
+        if found.websocket_only:
+            raise UpgradeRequired(
+                "This is the address of a WebSocket.", headers={"Upgrade": "websocket", "Connection": "upgrade"}
+            )
+        if debug and found.near:
+            raise NotFound(near=list(found.near))
+        raise NotFound
+
+    return unmatched

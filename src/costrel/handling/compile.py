@@ -1,0 +1,101 @@
+"""The compiler of endpoints: a route's specification in, one function out, and every mistake on the way.
+
+The text that `emit` writes is compiled under a name of its own and registered with `linecache`, so that tracebacks show
+it and a debugger steps through it.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
+
+from costrel.errors import ConfigurationError, Mistake
+from costrel.handling.describing import describe
+from costrel.handling.emit import emit
+from costrel.handling.endpoint import Endpoint, RouteSpec
+from costrel.handling.layering import compile_layers
+from costrel.handling.markers import UNSET
+from costrel.handling.plan import Plan
+from costrel.handling.planning import build_plan
+from costrel.handling.returning import UNANNOTATED, ResponseMaker, response_maker
+from costrel.handling.signature import Signature
+from costrel.messages import Dispatch, Request, Response, SocketHandler, WebSocket, switching_response
+
+__all__ = ["compile_endpoint"]
+
+
+def compile_endpoint(spec: RouteSpec) -> tuple[Endpoint | None, list[Mistake]]:
+    """Compile a route.
+
+    Args:
+        spec: everything that decides how it answers.
+
+    Returns:
+        The endpoint and no mistakes, or `None` and all mistakes of the route; it raises nothing for them.
+    """
+    plan, mistakes = build_plan(spec)
+    maker = None
+    if plan is not None:
+        maker, mistakes = _response_maker(spec, plan.handler.call.signature)
+    if plan is None or maker is None:
+        return None, mistakes
+    hook_maker = response_maker(text_as=spec.text_as, responders=spec.responders, where=spec.where)
+    emitted = emit(plan, spec, maker.make, hook_maker.make, _switch(spec, plan))
+    methods = ",".join(sorted(spec.methods)) or "WEBSOCKET"
+    namespace = _execute(emitted.text, emitted.namespace, f"<costrel {methods} {spec.path}>")
+    dispatch = cast("Dispatch", namespace[emitted.entry])
+    dispatch = compile_layers(dispatch, spec.layers, spec.convert)
+    info = describe(spec, plan, maker, emitted.mode, emitted.hops)
+    return Endpoint(dispatch, emitted.text, info, emitted.mode, emitted.hops), []
+
+
+def _response_maker(spec: RouteSpec, signature: Signature) -> tuple[ResponseMaker | None, list[Mistake]]:
+    returns = UNANNOTATED if signature.returns is UNSET or spec.is_websocket else signature.returns
+    try:
+        maker = response_maker(
+            returns,
+            status_code=spec.status_code,
+            text_as=spec.text_as,
+            media_type=spec.media_type,
+            responders=spec.responders,
+            debug=spec.debug,
+            where=f"{signature.name} ({spec.where})" if spec.where else signature.name,
+        )
+    except ConfigurationError as error:
+        return None, [error.mistake]
+    return maker, []
+
+
+def _switch(spec: RouteSpec, plan: Plan) -> Callable[..., Response]:
+    """Make what accepts a WebSocket: it chooses the subprotocol and binds the conversation to its socket."""
+    offered_here: Sequence[str] = spec.subprotocols
+    name = plan.handler.call.signature.name
+
+    def switch(request: Request, handle: Callable[[WebSocket], Awaitable[object]]) -> Response:
+        subprotocol = ""
+        if offered_here:
+            wanted = request.headers.get_combined("sec-websocket-protocol") or ""
+            offered = {item.strip() for item in wanted.split(",")}
+            subprotocol = next((item for item in offered_here if item in offered), "")
+        socket = WebSocket(request, subprotocol)
+        handler = SocketHandler(socket, lambda: handle(socket), name)
+        return switching_response(handler, subprotocol).owned_by(request.exchange)
+
+    return switch
+
+
+def _execute(text: str, namespace: dict[str, object], filename: str) -> dict[str, object]:
+    """Run generated source as a module of its own; two routes never share an entry of `linecache`."""
+    lines = text.splitlines(keepends=True)
+    unique = filename
+    number = 1
+    while linecache.getlines(unique) not in ([], lines):
+        number += 1
+        unique = f"{filename[:-1]} #{number}>"
+    # No modification time: `linecache.checkcache` keeps an entry that belongs to no file.
+    linecache.cache[unique] = (len(text), None, lines, unique)
+    namespace["__name__"] = "costrel.handling.generated"
+    # SECURITY: the text is made of checked identifiers only (`naming`); values are in the namespace.
+    exec(compile(text, unique, "exec"), namespace)  # noqa: S102
+    return namespace

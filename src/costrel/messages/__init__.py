@@ -1,0 +1,117 @@
+"""What travels between a transport and a handler: requests, responses, sockets, forms, files and streams.
+
+Floor 1 of the house. It says what a request and a response *are* and how a body is read and sent, under every
+transport alike; what speaks a protocol implements `Exchange`, what answers is a `Dispatch`. Whoever routes, binds or
+serves lives above; what HTTP's values mean lives below, in `costrel.http`.
+
+Read `exchange` (the seam), `request` and `response` first, then `content` (the one reader of bodies).
+"""
+
+from __future__ import annotations
+
+from costrel.messages.body_stream import BodyStream, Part
+from costrel.messages.content import STREAMED, Content, SpooledContent, Streamed, read_content
+from costrel.messages.dispatch import Application, BindableLayer, Dispatch, Layer, LayerInfo
+from costrel.messages.event_stream import EventStream, ServerSentEvent, read_last_event_id
+from costrel.messages.exchange import Exchange, RequestHead, TLSInfo, WebSocketChannel
+from costrel.messages.extending import AppSetup, Extension, Responder
+from costrel.messages.failure import Failure
+from costrel.messages.file_body import FileBody, FileSlice
+from costrel.messages.files import FileResponse, send_file
+from costrel.messages.foreign_names import explain_foreign_name
+from costrel.messages.forms import FormData, UploadFile, parse_form
+from costrel.messages.forwarding import apply_forwarded
+from costrel.messages.json_body import JSONReader, check_json_shape, decode_json, is_bounded_type, is_json_media_type
+from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
+from costrel.messages.request import Request, current_request
+from costrel.messages.response import (
+    HeaderInput,
+    HTMLResponse,
+    JSONResponse,
+    RedirectResponse,
+    Resolvable,
+    Response,
+    ResponseStream,
+    SocketBody,
+    TextResponse,
+    encode_json,
+    head_fields,
+)
+from costrel.messages.route_options import OnFail, RouteOptions, TextAs
+from costrel.messages.settings import AppSettings, TrailingSlash, parse_setting
+from costrel.messages.state import State
+from costrel.messages.stream_body import StreamBody
+from costrel.messages.streaming import StreamResponse
+from costrel.messages.views import AppView, MountView, RouteView, SessionView
+from costrel.messages.websocket import SocketHandler, WebSocket, switching_response
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "STREAMED",
+    "AppSettings",
+    "AppSetup",
+    "AppView",
+    "Application",
+    "BindableLayer",
+    "BodyStream",
+    "Content",
+    "Dispatch",
+    "EventStream",
+    "Exchange",
+    "Extension",
+    "Failure",
+    "FileBody",
+    "FileResponse",
+    "FileSlice",
+    "FormData",
+    "HTMLResponse",
+    "HeaderInput",
+    "JSONReader",
+    "JSONResponse",
+    "Layer",
+    "LayerInfo",
+    "MessageLimits",
+    "MountView",
+    "OnFail",
+    "Part",
+    "RedirectResponse",
+    "Request",
+    "RequestHead",
+    "Resolvable",
+    "Responder",
+    "Response",
+    "ResponseStream",
+    "RouteOptions",
+    "RouteView",
+    "ServerSentEvent",
+    "SessionView",
+    "SocketBody",
+    "SocketHandler",
+    "SpooledContent",
+    "State",
+    "StreamBody",
+    "StreamResponse",
+    "Streamed",
+    "TLSInfo",
+    "TextAs",
+    "TextResponse",
+    "TrailingSlash",
+    "UploadFile",
+    "WebSocket",
+    "WebSocketChannel",
+    "apply_forwarded",
+    "check_json_shape",
+    "current_request",
+    "decode_json",
+    "encode_json",
+    "explain_foreign_name",
+    "head_fields",
+    "is_bounded_type",
+    "is_json_media_type",
+    "parse_form",
+    "parse_setting",
+    "read_content",
+    "read_last_event_id",
+    "send_file",
+    "switching_response",
+]

@@ -1,0 +1,264 @@
+"""Names of other frameworks, and what they are called here.
+
+People come from Flask, Starlette, FastAPI and Django, and their fingers know the names of those. `Request`, `Response`,
+`WebSocket` and `App` ask this table when an attribute does not exist; it costs nothing as long as everything exists.
+Rows are sorted within each class. A name that no table has gets the name that is nearest to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+__all__ = ["explain_foreign_name"]
+
+_REQUEST = {
+    "COOKIES": "`request.cookies`",
+    "FILES": "`request.files`",
+    "GET": "`request.query`",
+    "META": "`request.headers`, `request.client` and the other attributes of their own",
+    "POST": "`request.form`",
+    "accept_charsets": '`request.headers["accept-charset"]`',
+    "accept_encodings": '`request.headers["accept-encoding"]`',
+    "accept_languages": '`request.headers["accept-language"]`',
+    "accept_mimetypes": "`request.accepts(...)`",
+    "access_route": "`request.client`, with `AppSettings.trusted_proxies` set",
+    "args": "`request.query`",
+    "auth": "`request.authorization`, or `request.user` for who it is",
+    "blueprints": "`request.blueprint`",
+    "build_absolute_uri": "`request.url_for(name, external=True)`",
+    "cache_control": '`request.headers["cache-control"]`',
+    "charset": "always UTF-8",
+    "close": "not needed: files are closed when the request ends",
+    "content_encoding": '`request.headers["content-encoding"]`',
+    "content_params": '`request.headers["content-type"]`',
+    "context": "`request.state` for layers, `request.g` for your own values",
+    "data": "`request.body`, or `request.form` for a form",
+    "encoding": "always UTF-8",
+    "endpoint": "`request.route.name`",
+    "environ": "not there: every part of it is an attribute of the request",
+    "full_path": "`request.url`",
+    "get_data": "`request.body`, or `request.text`",
+    "get_full_path": "`request.url`",
+    "get_host": "`request.host`",
+    "get_json": "`request.json()`",
+    "get_port": "`request.url.port`",
+    "get_signed_cookie": "`request.session`",
+    "headers_raw": "`request.raw_headers`",
+    "host_url": "`request.base_url`",
+    "if_match": "`request.check_preconditions(...)`",
+    "if_modified_since": "`request.check_preconditions(...)`",
+    "if_none_match": "`request.check_preconditions(...)`",
+    "if_range": '`request.headers["if-range"]`',
+    "if_unmodified_since": "`request.check_preconditions(...)`",
+    "is_json": '`request.content_type == "application/json"`',
+    "is_secure": '`request.scheme == "https"`',
+    "max_content_length": "`request.max_body_bytes`",
+    "mimetype": "`request.content_type`",
+    "mimetype_params": '`request.headers["content-type"]`',
+    "on_json_loading_failed": "an error handler for `BadRequest`",
+    "origin": '`request.headers["origin"]`',
+    "params": "`request.query`, or `request.path_params` for the path",
+    "path_info": "`request.path`",
+    "pragma": '`request.headers["pragma"]`',
+    "query_params": "`request.query`",
+    "range": "`request.byte_ranges(...)`",
+    "receive": "`await request.read()`, or a `BodyStream` parameter",
+    "referrer": '`request.headers["referer"]`',
+    "remote_addr": "`request.client[0]`",
+    "remote_user": "`request.user`",
+    "resolver_match": "`request.route`",
+    "root_url": "`request.base_url`",
+    "routing_exception": "an error handler for `NotFound` and `MethodNotAllowed`",
+    "scope": "not there: every part of it is an attribute of the request",
+    "script_root": "`request.root_path`",
+    "send_push_promise": "`await request.send_informational(103, ...)`",
+    "stream": "a parameter of type `BodyStream`",
+    "url_charset": "always UTF-8",
+    "url_root": "`request.base_url`",
+    "url_rule": "`request.route.path`",
+    "user_agent": '`request.headers["user-agent"]`',
+    "values": "`request.query` and `request.form`, each by itself",
+    "view_args": "`request.path_params`",
+    "want_form_data_parsed": '`request.content_type == "multipart/form-data"`',
+}
+
+_RESPONSE = {
+    "add_etag": "`response.etag = make_etag(content)`",
+    "background": "`after_response(function, ...)`",
+    "body_iterator": "`response.body`",
+    "cache_control": "`response.cache(CacheControl(...))`",
+    "calculate_content_length": "`len(response.body)`",
+    "call_on_close": "`request.on_end(function)`",
+    "charset": "always UTF-8; `response.media_type` says it",
+    "close": "`await response.body.aclose()` of a stream",
+    "content": "`response.body`",
+    "content_encoding": '`response.headers["content-encoding"]`',
+    "content_length": "`len(response.body)`; the server sends the field",
+    "content_type": "`response.media_type`",
+    "data": "`response.body`",
+    "direct_passthrough": "`FileResponse` or `StreamResponse`",
+    "expires": '`response.headers["expires"]`',
+    "freeze": "not needed: a body of bytes can be sent as often as you like",
+    "get_data": "`response.body`",
+    "get_etag": "`response.etag`",
+    "get_json": "the value before it was made a response",
+    "has_header": "`name in response.headers`",
+    "init_headers": "`response.headers`",
+    "is_json": '`response.media_type == "application/json"`',
+    "items": "`response.headers.items()`",
+    "iter_encoded": "`async for piece in response.body` of a stream",
+    "json": "`JSONResponse(value)`, or return the value",
+    "last_modified": '`response.headers["last-modified"]`',
+    "location": '`response.headers["location"]`',
+    "make_conditional": "`ConditionalGet` in `use=[...]`, or `FileResponse`",
+    "mimetype": "`response.media_type`",
+    "raw_headers": "`response.headers.raw`",
+    "reason_phrase": "`reason_phrase(response.status_code)`; nobody may choose it",
+    "render": "not there: give the content to the class, or return it",
+    "response": "`response.body`",
+    "retry_after": '`response.headers["retry-after"]`',
+    "set_data": "`response.body = ...`, in bytes",
+    "set_etag": "`response.etag = ETag(...)`",
+    "set_signed_cookie": "`request.session`",
+    "status": "`response.status_code`",
+    "stream": "`StreamResponse(iterable)`",
+    "streaming": "`StreamResponse(iterable)`",
+    "streaming_content": "`StreamResponse(iterable)`",
+    "text": "`response.body`",
+    "www_authenticate": '`response.headers["www-authenticate"]`',
+}
+
+_WEB_SOCKET = {
+    "application_state": "not there: `receive` and `send` raise `Disconnect` when it is closed",
+    "client_state": "not there: `receive` and `send` raise `Disconnect` when it is closed",
+    "closed": "not there: `receive` and `send` raise `Disconnect` when it is closed",
+    "connected": "not there: `receive` and `send` raise `Disconnect` when it is closed",
+    "iter_bytes": "`async for message in socket`",
+    "iter_json": "`async for message in socket`, with `decode_json`, or `await socket.receive_json()`",
+    "iter_text": "`async for message in socket`",
+    "ping": "not needed: the server sends pings by itself",
+    "query_params": "`socket.query`",
+    "receive_str": "`await socket.receive_text()`",
+    "recv": "`await socket.receive()`",
+    "scope": "`socket.request`",
+    "send_bytes": "`await socket.send(message)`, for `str` and `bytes` alike",
+    "send_denial_response": "return another response, or raise, in a layer or hook",
+    "send_str": "`await socket.send(message)`",
+    "send_text": "`await socket.send(message)`",
+}
+
+_APP = {
+    "add_api_route": "`app.add_route(...)`",
+    "add_api_websocket_route": "`app.websocket(path)`",
+    "add_event_handler": "`app.on_start(function)` or `app.on_stop(function)`",
+    "add_exception_handler": "`app.errorhandler(...)`",
+    "add_middleware": "`App(use=[...])`",
+    "add_template_filter": "`app.template_filter`",
+    "add_template_global": "`app.context_processor`",
+    "add_url_rule": "`app.add_route(...)`",
+    "add_websocket_route": "`app.websocket(path)`",
+    "after_serving": "`app.on_stop`",
+    "api_route": "`app.route(...)`",
+    "app_context": "`app.test_request_context()`",
+    "app_template_filter": "`app.template_filter`",
+    "async_to_sync": "not needed: `def` and `async def` handlers stand side by side",
+    "before_first_request": "`app.on_start`",
+    "before_serving": "`app.on_start`",
+    "blueprints": "`app.endpoints`",
+    "config": "`app.settings`, and a `Settings` class of your own",
+    "dependency_overrides": "`with app.override(Type, factory):`",
+    "do_teardown_appcontext": "`app.teardown_request`",
+    "ensure_sync": "not needed: `def` and `async def` handlers stand side by side",
+    "error_handler_spec": "`app.errorhandler(...)`",
+    "exception_handler": "`app.errorhandler(...)`",
+    "exception_handlers": "`app.errorhandler(...)`",
+    "extensions": "`App(extensions=[...])` or `app.install(extension)`",
+    "include_router": "`app.register(blueprint, prefix=...)`",
+    "jinja_env": "`app.template_filter` and `app.context_processor`",
+    "logger": "`logging.getLogger(__name__)`",
+    "make_response": "`Response(...)`, or return the value",
+    "middleware": "`App(use=[...])`",
+    "middleware_stack": "`App(use=[...])`",
+    "on_event": "`app.on_start` or `app.on_stop`; `app.on` is for events",
+    "open_resource": "`open` with a path of your own",
+    "openapi": "`app.install(OpenAPI(...))` from `costrel.openapi`",
+    "register_blueprint": "`app.register(blueprint, prefix=...)`",
+    "register_error_handler": "`app.errorhandler(...)`",
+    "router": "`app.endpoints`",
+    "routes": "`app.endpoints`",
+    "run": "`costrel dev app.py` or `costrel run app:app` in a shell",
+    "secret_key": "`AppSettings(secret_key=...)`, or the variable `COSTREL_SECRET_KEY`",
+    "send_static_file": "`FileResponse(path)`",
+    "shell_context_processor": "not there",
+    "static_folder": "the settings of the static files",
+    "teardown_appcontext": "`app.teardown_request`",
+    "template_global": "`app.context_processor`",
+    "template_test": "`app.template_filter`",
+    "test_cli_runner": "`click.testing.CliRunner` with `app.cli`",
+    "url_map": "`app.endpoints`",
+    "url_path_for": "`app.url_for(name, ...)`",
+    "url_value_preprocessor": "`app.before_request`",
+    "user_middleware": "`App(use=[...])`",
+    "view_functions": "`app.endpoints`",
+    "websocket_route": "`app.websocket(path)`",
+    "wsgi_app": "the app itself: it is a WSGI and an ASGI application",
+}
+
+_TABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"App": _APP, "Request": _REQUEST, "Response": _RESPONSE, "WebSocket": _WEB_SOCKET}
+)
+
+_VARIABLES: Mapping[str, str] = MappingProxyType(
+    {"App": "app", "Request": "request", "Response": "response", "WebSocket": "socket"}
+)
+
+_OWN: Mapping[str, str] = MappingProxyType(
+    {
+        "App": (
+            "add_resource add_route after_request before_request build cli context_processor converter delete "
+            "endpoints errorhandler execution get head host install lifespan mount mounts name on on_start "
+            "on_stop options override patch post provide put query register route settings state teardown_request "
+            "template_filter test_client test_request_context url_for websocket wrap_asgi"
+        ),
+        "Request": (
+            "accepts app authorization base_url blueprint body byte_ranges client content_length content_type "
+            "cookies deadline_seconds exchange files form g headers host http_version id is_disconnected "
+            "is_websocket json limits max_body_bytes method on_end path path_params check_preconditions query "
+            "query_string raw_headers raw_path read root_path route scheme session state text url url_for user "
+            "wait_disconnected"
+        ),
+        "Response": (
+            "body cache copy delete_cookie etag exception headers media_type raise_for_exception set_cookie "
+            "status_code trailers vary"
+        ),
+        "WebSocket": (
+            "accept app client close cookies g headers path_params query receive receive_bytes receive_json "
+            "receive_text request send send_json session state subprotocol url user"
+        ),
+    }
+)
+"""The names that there are, to find the nearest of."""
+
+
+def explain_foreign_name(class_name: str, name: str) -> str:
+    """Say what to write instead of an attribute that does not exist.
+
+    Args:
+        class_name: ``App``, ``Request``, ``Response`` or ``WebSocket``; any other has no table.
+        name: the attribute that was asked for.
+
+    Returns:
+        One sentence for an `AttributeError`.
+
+    >>> explain_foreign_name("Request", "args")
+    '`request.args` is `request.query` here.'
+    """
+    instead = _TABLES.get(class_name, {}).get(name)
+    if instead is not None:
+        return f"`{_VARIABLES[class_name]}.{name}` is {instead} here."
+    message = f"'{class_name}' object has no attribute '{name}'"
+    # Names of the language itself are asked for by tools and never misspelt.
+    near = [] if name.startswith("_") else get_close_matches(name[:100], _OWN.get(class_name, "").split(), n=1)
+    return f"{message}; is `{near[0]}` meant?" if near else message

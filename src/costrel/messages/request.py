@@ -1,0 +1,545 @@
+"""The request: one object for one exchange, passed through every layer, hook and handler.
+
+It is also the context of the request: `current_request` holds it, and what the app, the sessions and the
+authentication put on it (`app`, `session`, `user`, `g`, `route`) are slots of it. So both sides of a thread hop
+see the same object, and there is nothing to copy.
+
+A slot that is not set costs nothing. The first use of a lazy name ends in `__getattr__`, which computes the value,
+keeps it in the slot and is never asked again; a name that does not exist ends there too and is explained.
+
+The body is read once, by `read()`; after that everything about it is a plain synchronous call. How it is read,
+limited and spooled is in `content.py`, how forms are taken apart in `forms.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+from costrel.errors import BodyNotRead, BodyStreamed, Mistake, ProgrammerError
+from costrel.execution import Claim, WorkerContext
+from costrel.http import (
+    URL,
+    ByteRange,
+    Credentials,
+    ETag,
+    MultiDict,
+    Precondition,
+    RequestHeaders,
+    essence_of,
+    evaluate_preconditions,
+    negotiate_media_type,
+    parse_authorization,
+    parse_cookies,
+    parse_query_string,
+    parse_range,
+)
+from costrel.messages.content import STREAMED, Content, Streamed, read_content
+from costrel.messages.exchange import Exchange
+from costrel.messages.foreign_names import explain_foreign_name
+from costrel.messages.forms import FormData, UploadFile, parse_form
+from costrel.messages.json_body import JSONReader
+from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
+from costrel.messages.state import State
+from costrel.messages.views import AppView, MountView, RouteView, SessionView
+
+__all__ = ["Request", "current_request"]
+
+logger = logging.getLogger("costrel.request")
+T = TypeVar("T")
+EndCallback = Callable[["Request"], Awaitable[None] | None]
+
+
+class Request:
+    """One HTTP request, or the handshake of a WebSocket.
+
+    Transports make it; handlers take it as a parameter of this type, or use the proxy `costrel.request`.
+
+    Args:
+        method: upper-case, for example ``GET``.
+        path: the decoded path, begins with ``/``; `root_path` is a prefix of it when a gateway set one.
+        raw_path: the path as it came, still percent-encoded, without the query.
+        query_string: what stood behind ``?``, still percent-encoded, empty without one.
+        raw_headers: pairs of lower-case name and value in the order they came; taken, not copied.
+        exchange: the seam to the transport.
+        scheme: ``http`` or ``https`` (``ws`` and ``wss`` are never used), as the client spoke it.
+        http_version: ``1.0``, ``1.1`` or ``2``.
+        root_path: the prefix under which a gateway or proxy serves the application, without a final slash.
+        is_websocket: whether this is the handshake of a WebSocket.
+
+    Attributes:
+        path_params: the values of the route's parameters by name, converted.
+        app: the innermost application that handles the request.
+        route: the route that matched, `None` for 404, 405 and automatic answers.
+        session: the session; nothing is read before it is touched.
+        user: what authentication made of the credentials, `None` without any.
+        g: a namespace for the application's own values during this request.
+        state: a namespace for layers.
+        mount: the mount through which `app` was reached, `None` for the outermost application.
+        route_path: the path relative to the innermost app; what its routes are matched against.
+        max_body_bytes: the limit for the body, every media type; `None` stands for the limits of the settings.
+
+    Spec:
+        RFC 9110 §9, §6; the names follow the ASGI HTTP scope.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_authorization",
+        "_claim",
+        "_content",
+        "_cookies",
+        "_deadline",
+        "_form_data",
+        "_headers",
+        "_host",
+        "_id",
+        "_on_end",
+        "_query",
+        "_url",
+        "app",
+        "client",
+        "ended",
+        "exchange",
+        "g",
+        "http_version",
+        "is_websocket",
+        "max_body_bytes",
+        "method",
+        "mount",
+        "path",
+        "path_params",
+        "query_string",
+        "raw_headers",
+        "raw_path",
+        "root_path",
+        "route",
+        "route_path",
+        "scheme",
+        "session",
+        "state",
+        "user",
+        "worker",
+    )
+
+    app: AppView
+    client: tuple[str, int] | None
+    ended: bool
+    g: Any
+    max_body_bytes: int | None
+    mount: MountView | None
+    path_params: dict[str, Any]
+    route: RouteView | None
+    session: SessionView
+    state: State
+    user: Any
+    worker: WorkerContext
+    _authorization: Credentials | None
+    _claim: Claim | None
+    _cookies: Mapping[str, str]
+    _deadline: float | None
+    _form_data: FormData
+    _headers: RequestHeaders
+    _host: str
+    _id: str
+    _query: MultiDict[str]
+    _url: URL
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        raw_path: bytes,
+        query_string: bytes,
+        raw_headers: list[tuple[bytes, bytes]],
+        exchange: Exchange,
+        scheme: str = "http",
+        http_version: str = "1.1",
+        root_path: str = "",
+        is_websocket: bool = False,
+    ) -> None:
+        self.method = method
+        self.path = self.route_path = path
+        self.raw_path = raw_path
+        self.query_string = query_string
+        self.raw_headers = raw_headers
+        self.exchange = exchange
+        self.scheme = scheme
+        self.http_version = http_version
+        self.root_path = root_path
+        self.is_websocket = is_websocket
+        self.ended = False
+        self._content: Content | Streamed | None = None
+        self._on_end: list[EndCallback] | None = None
+
+    def __getattr__(self, name: str) -> Any:  # a lazy name, or one that another framework has
+        make = _LAZY.get(name)
+        if make is None:
+            raise AttributeError(explain_foreign_name("Request", name))
+        value = make(self)
+        setattr(self, name, value)
+        return value
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+    @property
+    def headers(self) -> RequestHeaders:
+        """The header fields, read-only; names are case-insensitive, values are `str` decoded as latin-1."""
+        return self._headers
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies by name; of duplicates the first counts (RFC 6265 §5.4)."""
+        return self._cookies
+
+    @property
+    def query(self) -> MultiDict[str]:
+        """The fields of the query string, decoded; ``[...]`` is the first value of a key.
+
+        Raises:
+            BadRequest: more than `AppSettings.max_query_fields` fields.
+        """
+        return self._query
+
+    @property
+    def host(self) -> str:
+        """The host the client asked for, lower-case, without port; empty when it named none."""
+        return self._host
+
+    @property
+    def url(self) -> URL:
+        """The target URI, put together from its parts and never parsed again (RFC 9110 §7.1)."""
+        return self._url
+
+    @property
+    def base_url(self) -> URL:
+        """Scheme, authority and `root_path`, ending with a slash; what external links begin with."""
+        return URL.build(
+            scheme=self.scheme, authority=self.headers.get("host", ""), path=f"{self.root_path}{self.mount_prefix}/"
+        )
+
+    @property
+    def mount_prefix(self) -> str:
+        """Where the innermost app is mounted inside the outermost, empty for the outermost."""
+        return self.mount.prefix if self.mount is not None else ""
+
+    @property
+    def id(self) -> str:
+        """An identifier of this request for logs and error pages, 16 hexadecimal digits unless a layer sets it."""
+        return self._id
+
+    @id.setter
+    def id(self, value: str) -> None:
+        self._id = value
+
+    @property
+    def blueprint(self) -> str:
+        """The dotted name of the blueprint whose route matched, empty for the app's own routes."""
+        route = self.route
+        return route.blueprint if route is not None else ""
+
+    @property
+    def limits(self) -> MessageLimits:
+        """The limits of the application that handles the request."""
+        return self.app.settings if self.app is not None else DEFAULT_LIMITS
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the content without parameters, lower-case, empty when not given."""
+        value = self.headers.get("content-type")
+        return essence_of(value) if value is not None else ""
+
+    @property
+    def content_length(self) -> int | None:
+        """The length of the content in bytes as the client gave it, `None` when it did not."""
+        value = self.headers.get("content-length", "")
+        return int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else None
+
+    @property
+    def authorization(self) -> Credentials | None:
+        """The parsed ``Authorization`` field, `None` when missing or malformed (RFC 9110 §11.6.2)."""
+        return self._authorization
+
+    @property
+    def is_disconnected(self) -> bool:
+        """Whether the client is known to be gone; costs nothing to ask."""
+        return self.exchange.is_disconnected
+
+    async def wait_disconnected(self) -> None:
+        """Wait until the client is gone."""
+        await self.exchange.wait_disconnected()
+
+    def accepts(self, *media_types: str) -> str | None:
+        """Choose the media type that the client likes best.
+
+        Args:
+            media_types: what can be offered, the server's favourite first, for example ``"text/html"``.
+
+        Returns:
+            One of `media_types`, or `None` when the client accepts none of them.
+
+        Spec:
+            RFC 9110 §12.5.1.
+        """
+        return negotiate_media_type(self.headers.get("accept"), media_types)
+
+    def check_preconditions(
+        self, *, etag: ETag | None = None, last_modified: float | None = None, exists: bool = True
+    ) -> Precondition:
+        """Evaluate the conditional fields of the request against a representation.
+
+        Args:
+            etag: its entity tag, if it has one.
+            last_modified: when it last changed, in seconds since the epoch, if known.
+            exists: whether there is a current representation at all.
+
+        Returns:
+            `Precondition.PROCEED`, `NOT_MODIFIED` (answer 304) or `FAILED` (answer 412).
+
+        Spec:
+            RFC 9110 §13.2.2.
+        """
+        return evaluate_preconditions(
+            self.method, self.headers.get_raw, etag=etag, last_modified=last_modified, exists=exists
+        )
+
+    def byte_ranges(self, content_length_bytes: int) -> tuple[ByteRange, ...] | None:
+        """Read the ``Range`` field for a representation of known length; `None` means: send all of it.
+
+        Raises:
+            RangeNotSatisfiable: no range overlaps the representation.
+        """
+        value = self.headers.get("range")
+        if value is None or self.method != "GET":
+            return None
+        return parse_range(value, content_length_bytes, max_ranges=self.limits.max_ranges)
+
+    async def read(self) -> None:
+        """Read the body, once; later calls return at once.
+
+        Up to `AppSettings.spool_threshold_bytes` stay in memory, more goes to a temporary file. After it `body`,
+        `text`, `json()`, `form` and `files` are plain synchronous calls, as often as you like.
+
+        Raises:
+            ContentTooLarge: the body is larger than the limit; nothing of it is kept.
+            BadRequest: its framing or its multipart structure is broken.
+            ClientDisconnected: the client left before it was complete.
+            BodyStreamed: the handler took it as a `BodyStream`.
+        """
+        if self._content is not None:
+            if self._content is STREAMED:
+                raise BodyStreamed("read()")
+            return
+        self._content = content = await read_content(
+            self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes
+        )
+        if not isinstance(content, bytes):
+            close = content.close
+            self.on_end(lambda _: close())
+
+    def _read_content(self, name: str) -> Content:
+        """Return the content that `read` kept; `name` is what the error speaks of."""
+        content = self._content
+        if content is None:
+            raise BodyNotRead(name)
+        if content is STREAMED:
+            raise BodyStreamed(name)
+        return content
+
+    @property
+    def body(self) -> bytes:
+        """The content as bytes; one that was spooled to disk is read back.
+
+        Raises:
+            BodyNotRead: used in a layer before `await request.read()`.
+            BodyStreamed: the handler takes a `BodyStream`.
+        """
+        content = self._read_content("body")
+        return content if isinstance(content, bytes) else content.read()
+
+    @property
+    def text(self) -> str:
+        """The content as text in UTF-8; bytes that are none become U+FFFD. Raises as `body` does."""
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def json(self) -> JSONReader:
+        """Decode the content as JSON: ``request.json()`` or ``request.json(type=Order)``. Raises as `body` does.
+
+        Called, it raises `UnsupportedMediaType` when the content is not JSON (``force=True`` decodes it anyway),
+        `BadRequest` when it is malformed and `ValidationFailed` when it does not fit ``type``.
+        """
+        return JSONReader(self._read_content("json()"), self.content_type, self.limits)
+
+    @property
+    def form(self) -> MultiDict[str]:
+        """The text fields of a form, urlencoded or multipart; empty for any other media type. Raises as `body` does."""
+        return self._form_data.fields
+
+    @property
+    def files(self) -> MultiDict[UploadFile]:
+        """The files of a multipart form; empty for any other media type. Raises as `body` does."""
+        return self._form_data.files
+
+    @property
+    def claim(self) -> Claim:
+        """Who settles the outcome of this request: its handler, or a deadline or disconnect that abandons it."""
+        claim = self._claim
+        if claim is None:
+            claim = self._claim = Claim()
+        return claim
+
+    @property
+    def deadline_seconds(self) -> float | None:
+        """How long the handler may take from now on; `None` is without limit.
+
+        Set it in a layer: the request is answered with 503 when the time is over, and nothing commits.
+        """
+        at = self._deadline
+        return None if at is None else at - self.exchange.loop_state.loop.time()
+
+    @deadline_seconds.setter
+    def deadline_seconds(self, value: float | None) -> None:
+        self._deadline = None if value is None else self.exchange.loop_state.loop.time() + value
+
+    @property
+    def deadline_at(self) -> float | None:
+        """The deadline as a time of the event loop's clock, `None` without one."""
+        return self._deadline
+
+    async def send_informational(
+        self, status_code: int, headers: Mapping[str, str] | Sequence[tuple[str, str]]
+    ) -> None:
+        """Send an interim response before the final one, for example 103 with ``Link`` fields (RFC 8297).
+
+        Clients of HTTP/1.0 and servers that know no interim responses get nothing.
+        """
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        raw = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in pairs]
+        await self.exchange.send_informational(status_code, raw)
+
+    def url_for(self, name: str, /, **values: Any) -> str:  # whatever the converters of the pattern take
+        """Build the URL of a route of the application that handles the request; see `App.url_for`."""
+        return self.app.url_for(name, **values)
+
+    def on_end(self, callback: EndCallback) -> None:
+        """Call `callback` with the request once its last byte was sent or the client is gone.
+
+        Callbacks run in reverse order, all of them although one raises; an error is logged. They may be
+        ``async def``. This is for layers that measure or bound a whole exchange.
+        """
+        if self._on_end is None:
+            self._on_end = [callback]
+        else:
+            self._on_end.append(callback)
+
+    @property
+    def has_end_callbacks(self) -> bool:
+        """Whether `finish` has anything to call; transports ask before they await it."""
+        return self._on_end is not None
+
+    async def finish(self) -> None:
+        """End the request: run what `on_end` collected and mark it as ended. Called once, by the transport."""
+        callbacks = self._on_end
+        while callbacks:
+            callback = callbacks.pop()
+            try:
+                result = callback(self)
+                if isawaitable(result):
+                    await result
+            except Exception:
+                logger.exception("end_callback_failed path=%s callback=%r", self.path, callback)
+        self.ended = True
+
+    def take_stream(self, name: str) -> None:
+        """Mark the body as consumed by a `BodyStream`, so that nobody waits for it a second time.
+
+        Raises:
+            BodyStreamed: it was taken before.
+        """
+        if self._content is STREAMED:
+            raise BodyStreamed(name)
+        if self._content is None:
+            self._content = STREAMED
+
+    @property
+    def kept_content(self) -> Content | None:
+        """The content if `read` has kept it, else `None`; for a `BodyStream` or a mount that replays it."""
+        content = self._content
+        return None if content is STREAMED else content
+
+
+def _no_session(request: Request) -> SessionView:
+    raise ProgrammerError(
+        Mistake(
+            "COS-SESSION-003",
+            "`session` was used in an application without sessions.",
+            why="Its list of extensions has none that keeps sessions.",
+            fix='Leave `extensions=` at its default, or add "costrel.sessions:SignedCookieSessions" to it.',
+        )
+    )
+
+
+def _parse_form(request: Request) -> FormData:
+    return parse_form(request._read_content("form"), request.headers.get("content-type", ""), request.limits)
+
+
+def _host_of(request: Request) -> str:
+    """The host without its port; an IPv6 literal keeps its brackets."""
+    authority = request.headers.get("host", "").lower()
+    if authority.startswith("["):
+        return authority[: authority.find("]") + 1]
+    return authority.partition(":")[0]
+
+
+def _url_of(request: Request) -> URL:
+    return URL.build(
+        scheme=request.scheme,
+        authority=request.headers.get("host", ""),
+        path=request.raw_path.decode("latin-1"),
+        query_string=request.query_string.decode("latin-1"),
+    )
+
+
+def _make_worker(request: Request) -> WorkerContext:
+    """Make the context of the worker threads; it holds the request, so it is let go of at the end."""
+    request.on_end(_close_worker)
+    return WorkerContext()
+
+
+def _close_worker(request: Request) -> None:
+    request.worker.close()
+
+
+_LAZY: Mapping[str, Callable[[Request], object]] = {
+    "_authorization": lambda request: parse_authorization(request.headers.get("authorization", "")),
+    "_claim": lambda request: None,
+    "_cookies": lambda request: parse_cookies(
+        [value for name, value in request.raw_headers if name == b"cookie"], max_cookies=request.limits.max_cookies
+    ),
+    "_deadline": lambda request: None,
+    "_form_data": _parse_form,
+    "_headers": lambda request: RequestHeaders.from_raw(request.raw_headers),
+    "_host": _host_of,
+    "_id": lambda request: secrets.token_hex(8),
+    "_query": lambda request: parse_query_string(request.query_string, max_fields=request.limits.max_query_fields),
+    "_url": _url_of,
+    "app": lambda request: None,
+    "client": lambda request: request.exchange.peer,
+    "g": lambda request: request.app.make_globals(),
+    "max_body_bytes": lambda request: None,
+    "mount": lambda request: None,
+    "path_params": lambda request: {},
+    "route": lambda request: None,
+    "session": _no_session,
+    "state": lambda request: State(),
+    "user": lambda request: None,
+    "worker": _make_worker,
+}
+
+current_request: ContextVar[Request] = ContextVar("costrel_request")

@@ -1,0 +1,217 @@
+"""From a response to what a transport sends, for the transports that do not write the bytes themselves.
+
+The gateways and the test clients are given a `Response` and pass it on piece by piece to somebody who frames it: an
+ASGI server, a test. What they decide alike stands here: which header fields go out, whether there is a body, that
+the body is as long as its head says, that a stream is always closed, and how an exchange ends. Our own server has a
+writer of its own, because it writes bytes.
+
+Spec: RFC 9110 §6.4.1, §8.6, §15.3.6.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from costrel.http import Headers, has_no_content
+from costrel.messages.dispatch import Application
+from costrel.messages.request import Request
+from costrel.messages.response import Resolvable, Response, ResponseStream, SocketBody, head_fields
+
+__all__ = ["ResponseSink", "emit_finished", "end_exchange", "find_socket_body", "send_response"]
+
+logger = logging.getLogger("costrel.response")
+
+FieldLine = tuple[bytes, bytes]
+
+_TRANSPORT_FIELDS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"})
+
+
+class ResponseSink(Protocol):
+    """Where the parts of one response go."""
+
+    sends_trailers: bool
+    """Whether `send_trailers` may be called."""
+
+    async def send_head(self, status_code: int, fields: list[FieldLine], *, has_trailers: bool) -> None:
+        """Send status and header fields; ``Content-Length`` is among them if the length is known.
+
+        Raises:
+            ClientDisconnected: the client is gone.
+        """
+        ...
+
+    async def send_piece(self, piece: bytes, *, is_last: bool) -> None:
+        """Send a piece of the body and wait while the client reads too slowly; only the last may be empty.
+
+        Raises:
+            ClientDisconnected: the client is gone.
+        """
+        ...
+
+    async def send_trailers(self, fields: Sequence[FieldLine]) -> None:
+        """Send the trailer fields, after the last piece of a response that announced them.
+
+        Raises:
+            ClientDisconnected: the client is gone.
+        """
+        ...
+
+
+async def send_response(sink: ResponseSink, request: Request, response: Response) -> None:
+    """Send a response of any kind but a socket; its body is closed in every case.
+
+    Nothing has been sent when an exception comes out before `ResponseSink.send_head` was called, so the transport can
+    still answer with an error. After that it must cut the response off, so that nobody takes it for complete.
+
+    Raises:
+        ClientDisconnected: the client left before the last piece.
+        Exception: whatever the stream raised.
+        ValueError: the response has a status that is none, or a body shorter than its ``Content-Length``.
+        TypeError: its body is nothing that can be sent.
+    """
+    body = response.body
+    if response.needs_resolving:
+        response = await cast("Resolvable", response).resolve(request)
+        body = response.body
+    if isinstance(body, bytes):
+        await _send_bytes(sink, request.method, response, body)
+        return
+    if not hasattr(body, "__anext__"):
+        raise TypeError(f"A body of type `{type(body).__name__}` cannot be sent as the answer to a {request.method}.")
+    stream = cast("ResponseStream", body)
+    try:
+        await _send_stream(sink, request.method, response, stream)
+    finally:
+        await stream.aclose()
+
+
+async def _send_bytes(sink: ResponseSink, method: str, response: Response, body: bytes) -> None:
+    """Send a response whose body is there as a whole."""
+    length, is_sent = _frame(method, response, len(body))
+    if is_sent and length is not None:
+        if length > len(body):
+            raise ValueError(f"Content-Length is {length}, and the body has {len(body)} bytes.")
+        if length < len(body):
+            logger.error("response_length_wrong content_length=%d body_bytes=%d", length, len(body))
+            body = body[:length]
+    await sink.send_head(response.status_code, _head_lines(response, length), has_trailers=False)
+    await sink.send_piece(body if is_sent else b"", is_last=True)
+
+
+async def _send_stream(sink: ResponseSink, method: str, response: Response, stream: ResponseStream) -> None:
+    """Send a body piece by piece; the head waits for the first piece unless the response says otherwise."""
+    length, is_sent = _frame(method, response, stream.content_length)
+    has_trailers = is_sent and length is None and response.trailers is not None and sink.sends_trailers
+    fields = _head_lines(response, length)
+    if not is_sent:
+        await sink.send_head(response.status_code, fields, has_trailers=False)
+        await sink.send_piece(b"", is_last=True)
+        return
+    is_head_sent = bool(getattr(response, "send_head_first", False))
+    if is_head_sent:
+        await sink.send_head(response.status_code, fields, has_trailers=has_trailers)
+    left = length
+    async for piece in stream:
+        if not piece:
+            continue
+        if not is_head_sent:
+            is_head_sent = True
+            await sink.send_head(response.status_code, fields, has_trailers=has_trailers)
+        if left is not None:
+            if len(piece) > left:
+                raise ValueError(f"Content-Length is {length}, and the stream has more.")
+            left -= len(piece)
+        await sink.send_piece(piece, is_last=False)
+    if left:
+        raise ValueError(f"Content-Length is {length}, and the stream ended {left} bytes before.")
+    if not is_head_sent:
+        await sink.send_head(response.status_code, fields, has_trailers=has_trailers)
+    await sink.send_piece(b"", is_last=True)
+    if has_trailers and response.trailers is not None:
+        await sink.send_trailers(Headers(response.trailers()).raw)
+
+
+def _frame(method: str, response: Response, size_bytes: int | None) -> tuple[int | None, bool]:
+    """Return the ``Content-Length`` to send, and whether any of the body goes out.
+
+    Raises:
+        ValueError: the status is none of a final response.
+    """
+    status_code = response.status_code
+    if not 200 <= status_code <= 999:
+        raise ValueError(f"{status_code} is not the status of a final response.")
+    value = None if response.has_plain_head else response.headers.get_raw(b"content-length")
+    declared = int(value) if value is not None and value.isdigit() and len(value) <= 19 else None
+    if has_no_content(status_code):
+        # RFC 9110 §8.6: a 304 may say how long the content of a 200 would have been; a 204 must not.
+        return (declared if status_code == 304 else None), False
+    if method == "HEAD":
+        return (size_bytes if declared is None else declared), False
+    if status_code == 205:
+        return 0, False
+    return (size_bytes if declared is None else declared), True
+
+
+def _head_lines(response: Response, length: int | None) -> list[FieldLine]:
+    """Return the header fields to send; those that are the transport's own are left out, but for the length."""
+    if response.has_plain_head:
+        fields = head_fields(response.plain_media_type)
+    else:
+        fields = [line for line in response.headers.raw if line[0] not in _TRANSPORT_FIELDS]
+    if length is not None:
+        fields.append((b"content-length", b"%d" % length))
+    return fields
+
+
+def find_socket_body(request: Request, response: Response) -> SocketBody | None:
+    """Return what runs an accepted WebSocket, or `None` when the response is a refusal or no handshake is answered."""
+    if request.is_websocket and response.status_code == 101 and hasattr(response.body, "run"):
+        return cast("SocketBody", response.body)
+    return None
+
+
+async def end_exchange(request: Request, response: Response | None) -> None:
+    """End a request after the last byte, or after its client left; transports call it in every case."""
+    try:
+        if request.has_end_callbacks:
+            await request.finish()
+        else:
+            request.ended = True
+    finally:
+        if response is not None:
+            response.exception = None
+
+
+def emit_finished(
+    application: Application, request: Request, status_code: int, bytes_sent: int, started_at: float
+) -> None:
+    """Tell the listeners of ``request_finished`` what became of a request.
+
+    Args:
+        application: what answered.
+        request: the request that has ended.
+        status_code: as sent, 499 when the client left, 0 when nothing was sent.
+        bytes_sent: what was given to the transport of the body.
+        started_at: `time.perf_counter` when the request came.
+    """
+    route = request.route
+    peer = request.client
+    application.emit(
+        "request_finished",
+        {
+            "request": request,
+            "method": request.method,
+            "path": request.path,
+            "route": route.path if route is not None else "-",
+            "handler": route.handler if route is not None else "-",
+            "mount": request.mount_prefix,
+            "status_code": status_code,
+            "bytes_sent": bytes_sent,
+            "duration_seconds": time.perf_counter() - started_at,
+            "http_version": request.http_version,
+            "client": peer[0] if peer is not None else "-",
+        },
+    )

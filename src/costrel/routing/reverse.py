@@ -1,0 +1,104 @@
+"""From the name of a route and values to a path: the inverse of matching.
+
+A name may stand for several patterns, for example one with a page number and one without; the values decide. Names
+that are relative to a blueprint are resolved by the caller, and so are scheme, root path and query string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from costrel.errors import ProgrammerError
+from costrel.routing import mistakes
+from costrel.routing.hosts import HostPattern
+from costrel.routing.pattern import Pattern
+
+__all__ = ["NameIndex", "ReversedPath"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReversedPath:
+    """What was built for a name.
+
+    Attributes:
+        path: percent-encoded; it begins with exactly one ``/``.
+        host: the host of a route with a host pattern, else `None`.
+        leftover: the values that neither pattern used, for the query string.
+    """
+
+    path: str
+    host: str | None
+    leftover: dict[str, object]
+
+
+class NameIndex:
+    """The patterns of all routes by name; never changed after it is made.
+
+    Args:
+        routes: name, pattern and host pattern of each route, in order of declaration.
+    """
+
+    __slots__ = ("_routes",)
+
+    def __init__(self, routes: Iterable[tuple[str, Pattern, HostPattern | None]]) -> None:
+        self._routes: dict[str, list[tuple[Pattern, HostPattern | None]]] = {}
+        for name, pattern, host in routes:
+            self._routes.setdefault(name, []).append((pattern, host))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._routes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self._routes))
+
+    def build(self, name: str, values: Mapping[str, object]) -> ReversedPath:
+        """Build the path of a route.
+
+        Of several patterns with this name, the one that uses the most of the values is taken, then the first declared.
+
+        Args:
+            name: the full name of the route.
+            values: by name of the parameter; a value that is `None` counts as not given.
+
+        Returns:
+            The path, the host and what is left over.
+
+        Raises:
+            ProgrammerError: there is no such route, a value is missing, or a value does not fit its converter.
+        """
+        candidates = self._routes.get(name)
+        if candidates is None:
+            raise ProgrammerError(mistakes.unknown_route(name, self._routes))
+        given = {key: value for key, value in values.items() if value is not None}
+        # `max` and `min` keep the first of equals, so the order of declaration breaks ties.
+        complete = [candidate for candidate in candidates if not _missing(candidate, given)]
+        if not complete:
+            pattern, host = nearest = min(candidates, key=lambda candidate: len(_missing(candidate, given)))
+            raise ProgrammerError(mistakes.missing_values(name, _text(pattern, host), _missing(nearest, given)))
+        pattern, host = max(complete, key=lambda candidate: _used_count(candidate, given))
+        try:
+            path, leftover = pattern.format(given)
+            if host is None:
+                return ReversedPath(path, None, leftover)
+            host_text, leftover = host.format(leftover)
+        except ValueError as error:
+            raise ProgrammerError(mistakes.unusable_value(name, _text(pattern, host), str(error))) from error
+        return ReversedPath(path, host_text, leftover)
+
+
+def _missing(candidate: tuple[Pattern, HostPattern | None], given: Mapping[str, object]) -> list[str]:
+    pattern, host = candidate
+    needed = (*(host.parameters if host else ()), *pattern.required_parameters)
+    return [name for name in needed if name not in given]
+
+
+def _used_count(candidate: tuple[Pattern, HostPattern | None], given: Mapping[str, object]) -> int:
+    pattern, host = candidate
+    return sum(name in given for name in (*(host.parameters if host else ()), *pattern.parameters))
+
+
+def _text(pattern: Pattern, host: HostPattern | None) -> str:
+    return f"{host.text if host else ''}{pattern.text}"

@@ -1,0 +1,113 @@
+"""The access log: one line a request, written by a thread of its own.
+
+`AccessLog` is a listener of the event ``request_finished``. It formats nothing on the loop: it puts the fields into a
+bounded queue, and a thread makes the line and hands it to the logger ``costrel.access``. When the place that the log
+goes to blocks, lines are dropped and counted, and requests go on.
+
+SECURITY: what a client chose is escaped and cut, so that it can neither begin a line of its own nor fill the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Mapping
+
+__all__ = ["AccessLog", "format_access_line"]
+
+MAX_FIELD_LENGTH = 1024
+
+_FIELD_NAMES = (
+    "client",
+    "method",
+    "path",
+    "status_code",
+    "bytes_sent",
+    "duration_seconds",
+    "route",
+    "handler",
+    "mount",
+)
+
+
+def format_access_line(fields: Mapping[str, object]) -> str:
+    r"""Make the line of one request: ``name=value`` pairs in a fixed order.
+
+    Args:
+        fields: those of the event ``request_finished``; what is missing is shown as ``-``.
+
+    >>> format_access_line({"method": "GET", "path": "/a\nb", "status_code": 200})
+    'request client=- method=GET path=/a\\nb status_code=200 bytes_sent=- duration_seconds=- route=- handler=- mount=-'
+    """
+    return "request " + " ".join([f"{name}={_shown(fields.get(name))}" for name in _FIELD_NAMES])
+
+
+def _shown(value: object) -> str:
+    """Return a value without spaces and control characters, at most `MAX_FIELD_LENGTH` long."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    text = str(value)[: MAX_FIELD_LENGTH + 1]
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        text = text.encode("unicode_escape").decode("ascii").replace(" ", "\\x20")
+    return text if len(text) <= MAX_FIELD_LENGTH else text[: MAX_FIELD_LENGTH - 1] + "~"
+
+
+class AccessLog:
+    """A listener of ``request_finished`` that writes one line a request.
+
+    Args:
+        logger: where the lines go, at level INFO; `None` is ``costrel.access``.
+        max_waiting: how many lines may wait for a sink that blocks.
+
+    Attributes:
+        dropped_count: lines that were dropped because too many waited.
+    """
+
+    __slots__ = ("_closed", "_logger", "_max_waiting", "_queue", "_ready", "_thread", "dropped_count")
+
+    def __init__(self, logger: logging.Logger | None = None, *, max_waiting: int = 10_000) -> None:
+        self._logger = logger or logging.getLogger("costrel.access")
+        self._max_waiting = max_waiting
+        self._queue: deque[Mapping[str, object]] = deque()
+        self._ready = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.dropped_count = 0
+
+    def __call__(self, fields: Mapping[str, object]) -> None:
+        """Take the fields of one request; never blocks for longer than it takes to append to a queue."""
+        with self._ready:
+            if self._closed or len(self._queue) >= self._max_waiting:
+                self.dropped_count += 1
+                return
+            self._queue.append(fields)
+            if len(self._queue) == 1:
+                self._ready.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write, name="costrel-access-log", daemon=True)
+                self._thread.start()
+
+    def close(self, timeout_seconds: float = 1.0) -> None:
+        """Write what waits and end the thread, within `timeout_seconds`; later lines are dropped."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout_seconds)
+
+    def _write(self) -> None:
+        """Write lines until the log is closed and nothing waits."""
+        while True:
+            with self._ready:
+                while not self._queue and not self._closed:
+                    self._ready.wait()
+                if not self._queue:
+                    return
+                batch = list(self._queue)
+                self._queue.clear()
+            for fields in batch:
+                self._logger.info("%s", format_access_line(fields))

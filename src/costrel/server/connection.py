@@ -1,0 +1,530 @@
+"""One connection: bytes in, requests one after the other, bytes out.
+
+`Connection` is the protocol object of the event loop. What it reads goes to the parser in slices; what the parser has
+found waits, and one request at a time is answered, in order. Reading stops while too much waits: requests, pieces of
+bodies, or responses that the client does not take. Its times are numbers that the core's sweep looks at.
+
+A request is started from the loop, never in a callback of the parser and never in the task of another request, and
+always in a fresh copy of the context taken after start-up, so that nothing leaks from one request into the next.
+
+Spec: RFC 9112 §9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from asyncio import Task
+from typing import cast
+
+from costrel.errors import ClientDisconnected, RequestTimeout
+from costrel.http import has_no_content
+from costrel.messages import Request, Response
+from costrel.server.body_queue import BodyQueue
+from costrel.server.core import SWEEP_SECONDS, ServerCore
+from costrel.server.exchange import NativeExchange
+from costrel.server.framing import (
+    HEADER_TIMEOUT,
+    INTERNAL_ERROR,
+    NO_WEBSOCKET,
+    OVERLOADED,
+    TOO_MANY_CONNECTIONS,
+    UNAVAILABLE,
+    Refusal,
+    refusal_bytes,
+)
+from costrel.server.pace import judge_body
+from costrel.server.parsing import SLICE_BYTES, RequestParser, State
+from costrel.server.wire import Phase, Wire
+from costrel.server.writer import send_response
+
+__all__ = ["Connection"]
+
+logger = logging.getLogger("costrel.server")
+
+HIGH_WATER_BYTES = 64 * 1024
+LOW_WATER_BYTES = 16 * 1024
+MAX_DRAIN_BYTES = 64 * 1024
+DRAIN_SECONDS = 1.0
+_HEAD, _STOPPED = State.HEAD, State.STOPPED
+
+
+_NEW, _HEAD_PHASE, _HANDLING, _KEEP_ALIVE, _DRAINING, _LINGERING, _CLOSING, _LOST = Phase
+
+
+class Connection(Wire):
+    """The protocol of one client's connection.
+
+    Args:
+        core: what it shares with all others.
+
+    Attributes:
+        peer: address and port of the client, `None` on a Unix socket.
+    """
+
+    __slots__ = (
+        "_buffered_bytes",
+        "_current",
+        "_drain_start_bytes",
+        "_draining",
+        "_follow_up_scheduled",
+        "_is_reading_paused",
+        "_parser",
+        "_rest",
+        "_resume_scheduled",
+        "_task",
+        "loop_state",
+        "peer",
+    )
+
+    def __init__(self, core: ServerCore) -> None:
+        super().__init__(core)
+        self.loop_state = core.loop_state
+        self.peer: tuple[str, int] | None = None
+        self._parser = RequestParser(self, core.limits)
+        self._current: NativeExchange | None = None
+        self._task: Task[None] | None = None
+        self._rest = b""
+        self._is_reading_paused = False
+        self._follow_up_scheduled = self._resume_scheduled = False
+        self._buffered_bytes = self._drain_start_bytes = 0
+        self._draining: NativeExchange | None = None
+
+    # Called by the transport.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport, unless there are too many connections."""
+        core = self._core
+        self._transport = stream = cast("asyncio.Transport", transport)
+        stream.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple) and len(peer) >= 2:
+            self.peer = (peer[0], peer[1])
+        if len(core.connections) >= core.max_connections and not core.shed_idle():
+            core.emit("connection_shed", reason="full")
+            core.connections[self] = None
+            self._say(TOO_MANY_CONNECTIONS)
+            self._linger()
+            return
+        core.connections[self] = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what was read, or keep it until there is room."""
+        if self.phase >= _LINGERING:
+            self._drain_start_bytes += len(data)
+            if self._drain_start_bytes > MAX_DRAIN_BYTES:
+                self._close()
+            return
+        if self._is_reading_paused or self._rest or len(data) > SLICE_BYTES:
+            self._rest += data
+            self._feed_rest()
+            return
+        self._parser.feed(data)
+        self._after_feed()
+
+    def eof_received(self) -> bool:
+        """Note that the client sends no more; what it has asked for is still answered."""
+        self._got_eof = True
+        current = self._current
+        if self.phase >= _DRAINING or (current is None and not self._parser.waiting and not self._rest):
+            self._close()
+            return True
+        if current is not None:
+            current.disconnect()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything but a request that still runs."""
+        core = self._core
+        self.phase = _LOST
+        self._transport = None
+        self._rest = b""
+        self._drop_draining()
+        self._parser.close()
+        core.connections.pop(self, None)
+        current = self._current
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_result(None)
+        if current is not None:
+            # The task of a request is held by its connection, and the connection by the core until the end of it.
+            core.orphans.add(self)
+            current.disconnect()
+        core.connection_closed()
+
+    def _on_room(self) -> None:
+        self._schedule_follow_up()
+        self._schedule_resume()
+
+    def _on_linger(self) -> None:
+        self._drain_start_bytes = 0
+        self._rest = b""
+        self._drop_draining()
+        self._schedule_resume()
+
+    # Reading.
+
+    @property
+    def _has_unread(self) -> bool:
+        return bool(self._rest) or self._is_reading_paused
+
+    def _may_feed(self) -> bool:
+        parser = self._parser
+        return (
+            parser.state is not _STOPPED
+            and len(parser.waiting) < self._core.settings.max_pipelined_requests
+            and self._buffered_bytes < HIGH_WATER_BYTES
+            and not self._is_write_paused
+        )
+
+    def _feed_rest(self) -> None:
+        """Feed what is left of earlier reads, slice by slice, as long as there is room for what it brings."""
+        view, start = self._rest, 0
+        while start < len(view) and self._may_feed():
+            self._parser.feed(view[start : start + SLICE_BYTES])
+            start += SLICE_BYTES
+        self._rest = b"" if self._parser.state is _STOPPED else view[start:]
+        self._after_feed()
+
+    def _after_feed(self) -> None:
+        """Start the oldest request, and decide whether to read on."""
+        parser = self._parser
+        if self._draining is not None:
+            self._check_drained(self._draining)
+        elif self._current is None:
+            if parser.waiting:
+                self._start_next()
+            elif parser.state is _HEAD and self.phase is _KEEP_ALIVE:
+                self._enter(_HEAD_PHASE)
+            elif self.phase is _NEW and parser.state is _HEAD:
+                self.phase = _HEAD_PHASE
+        if self.phase < _LINGERING and (
+            self._rest or ((self._current is not None or parser.waiting) and not self._may_feed())
+        ):
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        """Read on, first what was kept and then from the socket."""
+        self._resume_scheduled = False
+        if self.phase is _LOST or not self._is_reading_paused:
+            return
+        if self.phase < _LINGERING:
+            if self._rest:
+                self._feed_rest()
+            if self._rest or not self._may_feed():
+                return
+        if self._transport is not None and self._is_reading_paused:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+
+    def _schedule_resume(self) -> None:
+        """Read on soon, outside of the task that made room for it."""
+        if self._is_reading_paused and not self._resume_scheduled:
+            self._resume_scheduled = True
+            self._core.loop.call_soon(self._resume_reading, context=self._core.base_context)
+
+    def body_arrived(self, byte_count: int) -> None:
+        """Count what bodies hold in memory."""
+        self._buffered_bytes += byte_count
+
+    def body_taken(self, byte_count: int) -> None:
+        """Count what bodies hold in memory, and read on when it is little."""
+        self._buffered_bytes -= byte_count
+        if self._is_reading_paused and self._buffered_bytes < LOW_WATER_BYTES:
+            self._schedule_resume()
+
+    # Requests.
+
+    def _schedule_follow_up(self) -> None:
+        if self._current is None and self.phase < _LINGERING and not self._follow_up_scheduled and self._parser.waiting:
+            self._follow_up_scheduled = True
+            self._core.loop.call_soon(self._start_follow_up, context=self._core.base_context)
+
+    def _start_follow_up(self) -> None:
+        self._follow_up_scheduled = False
+        if self._current is None and self.phase < _LINGERING and self._parser.waiting:
+            self._start_next()
+
+    def _start_next(self) -> None:
+        """Start the oldest request that waits."""
+        if self._is_write_paused:
+            return
+        core = self._core
+        exchange = self._parser.waiting.popleft()
+        if exchange.refusal is not None:
+            self._refuse(exchange, exchange.refusal)
+            return
+        if exchange.is_websocket:
+            # This is where a WebSocket will take over the connection.
+            self._refuse(exchange, NO_WEBSOCKET)
+            return
+        if core.active_count >= core.settings.max_concurrent_requests:
+            self._refuse(exchange, OVERLOADED)
+            return
+        core.active_count += 1
+        self._current = exchange
+        self.phase = _HANDLING
+        request = Request(
+            exchange.method,
+            exchange.path,
+            exchange.raw_path,
+            exchange.query_string,
+            exchange.raw_headers,
+            exchange,
+            "http",
+            exchange.version,
+        )
+        if core.listens_finished:
+            exchange.started_at = time.perf_counter()
+        if self._got_eof:
+            exchange.disconnect()
+        if sys.version_info >= (3, 12):
+            task = Task(
+                self._run(exchange, request), loop=core.loop, eager_start=True, context=core.base_context.copy()
+            )
+            if not task.done():
+                self._task = task
+        else:
+            self._task = core.loop.create_task(self._run(exchange, request), context=core.base_context.copy())
+
+    async def _run(self, exchange: NativeExchange, request: Request) -> None:
+        """Answer one request, from the application's dispatch to the request's teardown."""
+        core = self._core
+        response: Response | None = None
+        try:
+            if core.listens_started:
+                core.emit_started(request)
+            response = await core.dispatch(request)
+            body = response.body
+            if (
+                type(body) is bytes
+                and response.has_plain_head
+                and exchange.keep_alive
+                and (exchange.body is None or exchange.body.is_complete)
+                and exchange.version == "1.1"
+                and exchange.method != "HEAD"
+                and not core.is_stopping
+                and (
+                    head := core.heads.heads.get((response.status_code, response.plain_media_type))
+                    or self._make_plain_head(response)
+                )
+            ):
+                data = b"%b%d\r\n\r\n%b" % (head, len(body), body)
+                exchange.status_code = response.status_code
+                exchange.bytes_sent = len(data)
+                self.write(data)
+            else:
+                self._settle_keep_alive(exchange)
+                await send_response(self, exchange, response, core.heads)
+        except BaseException as error:
+            self._fail(exchange, request, error)
+        finally:
+            try:
+                if request.has_end_callbacks:
+                    await request.finish()
+                else:
+                    request.ended = True
+            finally:
+                if response is not None:
+                    response.exception = None
+                self._finish(exchange, request)
+
+    def _make_plain_head(self, response: Response) -> bytes | None:
+        status_code = response.status_code
+        if not 200 <= status_code <= 999 or has_no_content(status_code) or status_code == 205:
+            return None
+        return self._core.heads.make(status_code, response.plain_media_type)
+
+    def _settle_keep_alive(self, exchange: NativeExchange) -> None:
+        """Decide, before the head is sent, whether the connection can be used again after this response."""
+        if self._core.is_stopping or self._got_eof:
+            exchange.keep_alive = False
+        elif exchange.body is not None and not exchange.body.is_complete:
+            body = exchange.body
+            # RFC 9110 §10.1.1: a client that never got its 100 may send the body or not, nobody can tell.
+            left_bytes = (body.content_length or 0) - body.received_bytes
+            if body.expects_continue or body.error is not None or left_bytes > MAX_DRAIN_BYTES:
+                exchange.keep_alive = False
+
+    def _fail(self, exchange: NativeExchange, request: Request, error: BaseException) -> None:
+        """Deal with what came out of the dispatch or of writing instead of a response."""
+        exchange.keep_alive = False
+        if isinstance(error, ClientDisconnected):
+            exchange.status_code = 499
+            logger.info("client_disconnected method=%s path=%.200r status_code=499", exchange.method, exchange.path)
+            self._core.emit("client_disconnected", method=exchange.method, path=exchange.path, request=request)
+            self.abort()
+            return
+        if isinstance(error, SystemExit | KeyboardInterrupt):
+            code = error.code if isinstance(error, SystemExit) else 130
+            exit_code = code if isinstance(code, int) else (0 if code is None else 1)
+            logger.warning(
+                "exit_requested method=%s path=%.200r exit_code=%d", exchange.method, exchange.path, exit_code
+            )
+            self._core.on_exit(exit_code)
+        elif not isinstance(error, asyncio.CancelledError):
+            logger.error("dispatch_failed method=%s path=%.200r", exchange.method, exchange.path, exc_info=error)
+        if exchange.head_sent or self.phase is _LOST:
+            self.abort()
+        else:
+            self._answer(exchange, UNAVAILABLE if isinstance(error, asyncio.CancelledError) else INTERNAL_ERROR)
+
+    def _finish(self, exchange: NativeExchange, request: Request) -> None:
+        """End a request and decide how the connection goes on."""
+        core = self._core
+        self._task = None
+        if core.listens_finished:
+            core.emit_finished(exchange, request)
+        core.request_ended()
+        self._current = None
+        if self.phase is _LOST:
+            exchange.end()
+            core.orphans.discard(self)
+        elif exchange.keep_alive and exchange.body is not None and not exchange.body.is_complete:
+            self._draining = exchange
+            core.emit("early_response", method=exchange.method, path=exchange.path, status_code=exchange.status_code)
+            self._drain_start_bytes = exchange.body.received_bytes
+            exchange.discard_body()
+            self._enter(_DRAINING)
+            self._schedule_resume()
+        else:
+            is_complete = exchange.body_complete
+            exchange.end()
+            if not exchange.keep_alive:
+                self._close_politely(has_unread=not is_complete or self._has_unread)
+            else:
+                self._await_next()
+
+    def _check_drained(self, exchange: NativeExchange) -> None:
+        """Look whether the rest of a body that nobody wants has passed."""
+        body = exchange.body
+        if body is None or body.is_complete:
+            self._draining = None
+            exchange.end()
+            self._await_next()
+        elif body.error is not None or body.received_bytes - self._drain_start_bytes > MAX_DRAIN_BYTES:
+            self._linger()
+
+    def _drop_draining(self) -> None:
+        draining, self._draining = self._draining, None
+        if draining is not None:
+            draining.end()
+
+    def _await_next(self) -> None:
+        """Wait for the next request, or start the one that waits already."""
+        parser = self._parser
+        if parser.waiting:
+            self._enter(_KEEP_ALIVE)
+            self._schedule_follow_up()
+        elif self._rest:
+            self._enter(_KEEP_ALIVE)
+        elif parser.state is _STOPPED or self._got_eof:
+            self._close_politely(has_unread=True)
+            return
+        else:
+            self.phase = _HEAD_PHASE if parser.state is _HEAD else _KEEP_ALIVE
+            self.since = self._core.now
+        self._schedule_resume()
+
+    # Answers of the server itself.
+
+    def _refuse(self, exchange: NativeExchange, refusal: Refusal) -> None:
+        """Answer a request that no application sees, and close."""
+        logger.info(
+            "request_refused status_code=%d method=%s target=%.120r",
+            refusal.status_code,
+            exchange.method or "-",
+            exchange.raw_path[:80],
+        )
+        self._answer(exchange, refusal)
+        if self._core.listens_finished:
+            self._core.emit_finished(exchange, None)
+        exchange.end()
+        self._linger()
+
+    def _answer(self, exchange: NativeExchange, refusal: Refusal) -> None:
+        """Write a fixed answer."""
+        exchange.keep_alive = False
+        exchange.status_code = refusal.status_code
+        exchange.bytes_sent += self._say(refusal, with_body=exchange.method != "HEAD")
+
+    def _say(self, refusal: Refusal, *, with_body: bool = True) -> int:
+        """Write a fixed answer if there is still a connection, and return its length."""
+        data = refusal_bytes(refusal, self._core.heads.date_line, with_body=with_body)
+        if self._transport is not None and self.phase < _LINGERING:
+            self.write(data)
+        return len(data)
+
+    # Called by the core.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a next request."""
+        return self.phase is _KEEP_ALIVE and not self._parser.waiting and not self._rest
+
+    def close_idle(self) -> None:
+        """Close if no request is being answered or has begun to arrive."""
+        if self.is_idle or self.phase is _NEW:
+            self._close()
+
+    def cancel(self) -> str:
+        """Cancel the request that is being answered and say which one it is; empty when there is none."""
+        if self._task is None or self._current is None:
+            self._close()
+            return ""
+        self._task.cancel()
+        return f"{self._current.method} {self._current.path}"
+
+    def sweep(self, elapsed_seconds: float) -> None:
+        """Look whether something has taken too long; called every quarter of a second."""
+        settings = self._core.settings
+        phase = self.phase
+        # The clock may be one step behind when a wait begins, so every wait gets one step more.
+        waited = self._core.now - self.since - SWEEP_SECONDS
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size():
+            self._sweep_writing(transport.get_write_buffer_size())
+        else:
+            self._write_pace = None
+        if phase is _HANDLING:
+            current = self._current
+            if current is not None and current.body is not None and current.body.is_waited_for:
+                self._sweep_body(current, current.body, elapsed_seconds)
+        elif phase is _KEEP_ALIVE:
+            if waited > settings.keep_alive_timeout_seconds and self.is_idle:
+                self._close()
+        elif phase is _NEW:
+            if waited > settings.header_timeout_seconds:
+                self._close()
+        elif phase is _HEAD_PHASE:
+            if waited > settings.header_timeout_seconds:
+                logger.info("request_refused status_code=408 method=- target=-")
+                exchange = NativeExchange(self, "", "1.1", False, [])
+                exchange.path, exchange.raw_path, exchange.query_string = "", b"", b""
+                self._refuse(exchange, HEADER_TIMEOUT)
+        elif phase is _DRAINING:
+            if waited > DRAIN_SECONDS:
+                self._linger()
+        elif phase is _LINGERING and waited > DRAIN_SECONDS:
+            self._close()
+
+    def _sweep_body(self, exchange: NativeExchange, body: BodyQueue, elapsed_seconds: float) -> None:
+        """Fail a body that comes too slowly."""
+        settings = self._core.settings
+        body.waited_seconds += elapsed_seconds
+        body.silent_seconds += elapsed_seconds
+        reason = judge_body(
+            body.waited_seconds,
+            body.silent_seconds - SWEEP_SECONDS,
+            body.received_bytes,
+            settings.body_timeout_seconds,
+            settings.min_transfer_bytes_per_second,
+        )
+        if reason:
+            exchange.fail_body(RequestTimeout(reason))

@@ -1,0 +1,265 @@
+"""From a response to bytes: heads that are made once, framing that holds, and waiting for slow readers.
+
+A response that nobody has given header fields of its own is one cached prefix, its length and its body, in one write.
+Everything else passes through `send_response`: header fields, streams in chunks, trailers, and the check that the body
+is as long as its head says. How a response is framed is decided in `framing`.
+
+Spec: RFC 9112 §4, §6, §7.1; RFC 9110 §6.6.1.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from costrel.http import Headers, format_http_date, status_line
+from costrel.messages import Response, ResponseStream, head_fields
+from costrel.server.exchange import NativeExchange
+from costrel.server.framing import INTERNAL_ERROR, BodyFraming, BodyKind, frame_response, refusal_bytes
+
+__all__ = ["HeadCache", "ResponseSink", "send_response"]
+
+logger = logging.getLogger("costrel.server")
+
+_OWN_FIELDS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"})
+_MAX_CACHED_HEADS = 256
+# Bodies up to this size are joined to their head; longer ones are not copied once more.
+_JOINED_BODY_BYTES = 64 * 1024
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class ResponseSink(Protocol):
+    """What writing needs of a connection."""
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the transport, or raise `ClientDisconnected`."""
+        ...
+
+    def write_lines(self, pieces: list[bytes]) -> None:
+        """Hand several pieces to the transport at once, or raise `ClientDisconnected`."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait while the client reads too slowly."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection, so that the client sees that the response is not complete."""
+        ...
+
+
+class HeadCache:
+    """The heads of responses, made once for a status and a media type and renewed every second with the date.
+
+    Attributes:
+        date_line: the Date field with its CRLF.
+        heads: the head up to and with ``content-length: ``, by status and media type; only statuses whose responses
+            have content are in it.
+    """
+
+    __slots__ = ("_second", "date_line", "heads")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self.date_line = b""
+        self.heads: dict[tuple[int, str | None], bytes] = {}
+
+    def refresh(self, timestamp: float) -> None:
+        """Renew the date when another second has begun.
+
+        Args:
+            timestamp: seconds since the epoch.
+        """
+        second = int(timestamp)
+        if second != self._second:
+            self._second = second
+            self.date_line = b"date: %b\r\n" % format_http_date(second)
+            self.heads.clear()
+
+    def make(self, status_code: int, media_type: str | None) -> bytes:
+        """Make a head up to ``content-length: `` and keep it for the rest of the second."""
+        fields = b"".join([b"%b: %b\r\n" % line for line in head_fields(media_type)])
+        head = b"%b%b%bcontent-length: " % (status_line(status_code), fields, self.date_line)
+        if len(self.heads) < _MAX_CACHED_HEADS:
+            self.heads[status_code, media_type] = head
+        return head
+
+
+async def send_response(sink: ResponseSink, exchange: NativeExchange, response: Response, heads: HeadCache) -> None:
+    """Send a response of any kind.
+
+    Whether the connection can be used again stands in ``exchange.keep_alive`` afterwards. The body is closed in
+    every case.
+
+    Raises:
+        ClientDisconnected: the client left before the last byte.
+    """
+    body = response.body
+    stream: ResponseStream | None = None
+    plain = b""
+    if isinstance(body, bytes):
+        plain = body
+    elif hasattr(body, "run"):
+        logger.error("response_body_not_sendable type=%s", type(body).__name__)
+        _send_internal_error(sink, exchange, heads)
+        return
+    else:
+        stream = body
+    try:
+        declared = None if response.has_plain_head else response.headers.get_raw(b"content-length")
+        size = stream.content_length if stream is not None else len(plain)
+        if not 200 <= response.status_code <= 999:
+            logger.error("response_status_not_final status_code=%s", response.status_code)
+            _send_internal_error(sink, exchange, heads)
+            return
+        framing = frame_response(exchange.method, response.status_code, exchange.version, size, declared)
+        head = _make_head(exchange, response, framing, heads)
+        if head is None:
+            _send_internal_error(sink, exchange, heads)
+        elif stream is None:
+            await _send_bytes(sink, exchange, response.status_code, head, plain, framing)
+        elif framing.is_sent:
+            await _send_stream(sink, exchange, head, response, stream, framing, heads)
+        else:
+            _begin(exchange, response.status_code)
+            sink.write(head)
+            exchange.bytes_sent += len(head)
+    finally:
+        if stream is not None:
+            await stream.aclose()
+
+
+def _begin(exchange: NativeExchange, status_code: int) -> None:
+    """Note that the final head goes out now."""
+    exchange.status_code = status_code
+
+
+def _send_internal_error(sink: ResponseSink, exchange: NativeExchange, heads: HeadCache) -> None:
+    """Answer 500 where the response of the application cannot be sent."""
+    exchange.keep_alive = False
+    _begin(exchange, INTERNAL_ERROR.status_code)
+    data = refusal_bytes(INTERNAL_ERROR, heads.date_line, with_body=exchange.method != "HEAD")
+    exchange.bytes_sent += len(data)
+    sink.write(data)
+
+
+def _make_head(exchange: NativeExchange, response: Response, framing: BodyFraming, heads: HeadCache) -> bytes | None:
+    """Return the head with its last empty line, or `None` when a field would break it."""
+    raw = head_fields(response.plain_media_type) if response.has_plain_head else response.headers.raw
+    lines = [b"%b: %b\r\n" % line for line in raw if line[0] not in _OWN_FIELDS]
+    block = b"".join(lines)
+    # SECURITY: fields are checked when they are set; whoever went round that must not split the response.
+    if block.count(b"\n") != len(lines) or block.count(b"\r") != len(lines) or b"\0" in block:
+        logger.error("response_field_malformed status_code=%s", response.status_code)
+        return None
+    if framing.must_close or (not response.has_plain_head and _asks_to_close(response.headers)):
+        exchange.keep_alive = False
+    if framing.content_length is not None:
+        length = b"content-length: %d\r\n" % framing.content_length
+    else:
+        length = b"transfer-encoding: chunked\r\n" if framing.kind == BodyKind.CHUNKED else b""
+    connection = b""
+    if not exchange.keep_alive:
+        connection = b"connection: close\r\n"
+    elif exchange.version == "1.0":
+        connection = b"connection: keep-alive\r\n"
+    return b"%b%b%b%b%b\r\n" % (status_line(response.status_code), block, heads.date_line, length, connection)
+
+
+def _asks_to_close(headers: Headers) -> bool:
+    value = headers.get_raw(b"connection")
+    return value is not None and value.lower() == b"close"
+
+
+async def _send_bytes(
+    sink: ResponseSink, exchange: NativeExchange, status_code: int, head: bytes, body: bytes, framing: BodyFraming
+) -> None:
+    """Send a response whose body is there as a whole."""
+    if not framing.is_sent:
+        body = b""
+    elif framing.content_length is not None and len(body) != framing.content_length:
+        logger.error("response_length_wrong content_length=%d body_bytes=%d", framing.content_length, len(body))
+        body = body[: framing.content_length]
+    _begin(exchange, status_code)
+    exchange.bytes_sent += len(head) + len(body)
+    if len(body) <= _JOINED_BODY_BYTES:
+        sink.write(head + body)
+    else:
+        sink.write_lines([head, body])
+        await sink.drain()
+
+
+async def _send_stream(
+    sink: ResponseSink,
+    exchange: NativeExchange,
+    head: bytes,
+    response: Response,
+    stream: ResponseStream,
+    framing: BodyFraming,
+    heads: HeadCache,
+) -> None:
+    """Send a body piece by piece; one that breaks off is never ended as if it were complete."""
+    status_code = response.status_code
+    left = framing.content_length
+    is_chunked = framing.kind == BodyKind.CHUNKED
+    overflows = False
+    pending = head
+    if getattr(response, "send_head_first", False):
+        _begin(exchange, status_code)
+        exchange.bytes_sent += len(head)
+        sink.write(head)
+        pending = b""
+    try:
+        async for piece in stream:
+            if not piece:
+                continue
+            if left is not None:
+                overflows = len(piece) > left
+                if overflows:
+                    logger.error("response_length_wrong content_length=%d body_bytes=more", framing.content_length)
+                    exchange.keep_alive = False
+                    piece = piece[:left]
+                left -= len(piece)
+            data = b"%b%x\r\n%b\r\n" % (pending, len(piece), piece) if is_chunked else pending + piece
+            if pending:
+                _begin(exchange, status_code)
+                pending = b""
+            exchange.bytes_sent += len(data)
+            sink.write(data)
+            await sink.drain()
+            if overflows:
+                break
+    except Exception:
+        logger.exception("response_stream_failed method=%s path=%.200r", exchange.method, exchange.path)
+        if not exchange.head_sent:
+            _send_internal_error(sink, exchange, heads)
+        else:
+            exchange.keep_alive = False
+            sink.abort()
+        return
+    except BaseException:
+        exchange.keep_alive = False
+        if exchange.head_sent:
+            sink.abort()
+        raise
+    ending = pending + (_last_chunk(response) if is_chunked else b"")
+    if pending:
+        _begin(exchange, status_code)
+    if ending:
+        exchange.bytes_sent += len(ending)
+        sink.write(ending)
+    if left:
+        logger.error("response_length_wrong content_length=%d missing_bytes=%d", framing.content_length, left)
+        exchange.keep_alive = False
+
+
+def _last_chunk(response: Response) -> bytes:
+    """Return the end of a chunked body, with the trailer fields if there are any (RFC 9112 §7.1.2)."""
+    if response.trailers is None:
+        return _LAST_CHUNK
+    try:
+        fields = Headers(response.trailers()).to_wire()
+    except Exception:
+        logger.exception("response_trailers_failed")
+        return _LAST_CHUNK
+    return b"0\r\n%b\r\n" % fields
