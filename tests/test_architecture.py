@@ -75,6 +75,6 @@ def test_serving_imports_no_battery() -> None:
     """What a plain app does not use is not imported with it."""
     code = "import sys; from costrel import App; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    unwanted = {"jinja2", "click", "websockets", "itsdangerous", "multipart", "pydantic", "unittest", "email", "pdb"}
+    unwanted = {"jinja2", "click", "websockets", "itsdangerous", "pydantic", "unittest", "email", "pdb"}
 
     assert set() == unwanted & set(loaded)

@@ -27,8 +27,10 @@ def test_the_door_of_a_room_is_sorted_and_whole(room: str) -> None:
     module = importlib.import_module(room)
     names = list(module.__all__)
 
+    lazy = set(getattr(module, "_LATER", ()))
+
     assert len(names) == len(set(names))
-    assert [] == [name for name in names if not hasattr(module, name)]
+    assert [] == [name for name in names if name not in lazy and not hasattr(module, name)]
 
 
 @pytest.mark.parametrize("name", FRONT_DOOR)

@@ -29,7 +29,7 @@ class Colour(enum.Enum):
 
 class User(msgspec.Struct):
     id: int
-    friends: list[User] = []
+    friends: list[str] = []
 
 
 class Pair(NamedTuple):

@@ -185,7 +185,6 @@ def test_union_members() -> None:
         pytest.param(Model, "object pydantic", id="pydantic-model"),
         pytest.param(PydanticAddress, "object pydantic", id="pydantic-dataclass"),
         pytest.param(Pair, "tuple", id="named-tuple"),
-        pytest.param(pydantic.BaseModel, "object", id="the-base-of-all-models-has-no-validator"),
         pytest.param(dict, "", id="dict"),
         pytest.param(tuple, "", id="tuple"),
         pytest.param(5, "", id="no-type-at-all"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -161,7 +162,9 @@ def test_head_reads_nothing_and_knows_the_length(digits, ask):
 
 
 @pytest.mark.security("B11")
-@pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "device", "long-name", "nul", "below-a-file", "socket"])
+@pytest.mark.parametrize(
+    "kind", ["missing", "directory", "fifo", "device", "long-name", "nul", "below-a-file", "socket"]
+)
 def test_what_is_no_regular_file_is_404(digits, tmp_path, ask, kind):
     """Only regular files are sent, and nothing hangs."""
     import socket
@@ -303,14 +306,14 @@ def test_what_has_no_bytes_is_explained():
 
 def test_nothing_stays_open(digits, ask):
     """Every answer closes its file: whole, partial, 304 and errors."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     ask(FileResponse(digits))
     ask(FileResponse(digits), range="bytes=0-1")
     ask(FileResponse(digits), if_none_match="*")
     with pytest.raises(RangeNotSatisfiable):
         ask(FileResponse(digits), range="bytes=10-")
 
-    assert before == len(os.listdir("/proc/self/fd"))
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_copy_of_a_file_response_is_one(digits, ask):

@@ -78,7 +78,7 @@ ODD = [
     pytest.param(part(extra=b"X : a\r\n") + b"--b--", 400, "C13", id="space-before-the-colon"),
     pytest.param(part(extra=b"no colon\r\n") + b"--b--", 400, "C13", id="header-without-a-colon"),
     pytest.param(
-        b"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"safe.txt\"; filename*=UTF-8''evil.php"
+        b'--b\r\nContent-Disposition: form-data; name="f"; filename="safe.txt"; filename*=UTF-8\'\'evil.php'
         b"\r\n\r\n1\r\n--b--",
         ((), [("f", "safe.txt")], [b"1"]),
         "C15",
@@ -91,7 +91,7 @@ ODD = [
         id="filename-star-alone",
     ),
     pytest.param(
-        b"--b\r\nContent-Disposition: form-data; name=\"f\"; filename*0=\"a\"; name*=utf-8''x\r\n\r\n1\r\n--b--",
+        b'--b\r\nContent-Disposition: form-data; name="f"; filename*0="a"; name*=utf-8\'\'x\r\n\r\n1\r\n--b--',
         ((("f", "1"),), [], []),
         "C15",
         id="continuations-and-name-star",
@@ -112,7 +112,9 @@ ODD = [
     pytest.param(part("") + b"--b--", ((("", "1"),), [], []), "C17", id="empty-name"),
     pytest.param(b"--b\r\nContent-Type: text/plain\r\n\r\n1\r\n--b--", 400, "C17", id="no-disposition"),
     pytest.param(b"--b\r\n\r\n1\r\n--b--", 400, "C17", id="no-header-at-all"),
-    pytest.param(b'--b\r\nContent-Disposition: attachment; name="a"\r\n\r\n1\r\n--b--', 400, "C17", id="other-disposition"),
+    pytest.param(
+        b'--b\r\nContent-Disposition: attachment; name="a"\r\n\r\n1\r\n--b--', 400, "C17", id="other-disposition"
+    ),
     pytest.param(
         part(extra=b'Content-Disposition: form-data; name="z"\r\n') + b"--b--", 400, "C17", id="two-dispositions"
     ),
@@ -148,7 +150,15 @@ ODD = [
 ]
 
 
-@pytest.mark.security("C10", "C11", "C13", "C15", "C16", "C17", "C18", "C19", "C20")
+@pytest.mark.security("C10")
+@pytest.mark.security("C11")
+@pytest.mark.security("C13")
+@pytest.mark.security("C15")
+@pytest.mark.security("C16")
+@pytest.mark.security("C17")
+@pytest.mark.security("C18")
+@pytest.mark.security("C19")
+@pytest.mark.security("C20")
 @pytest.mark.parametrize("piece_bytes", [pytest.param(0, id="whole"), pytest.param(1, id="byte-by-byte")])
 @pytest.mark.parametrize(("body", "expected", "row"), ODD)
 def test_odd_forms_have_one_answer(body, expected, row, piece_bytes):
@@ -206,7 +216,9 @@ LIMITS = [
 
 
 @pytest.mark.pain("P11")
-@pytest.mark.security("C7", "C8", "C13")
+@pytest.mark.security("C7")
+@pytest.mark.security("C8")
+@pytest.mark.security("C13")
 @pytest.mark.parametrize("piece_bytes", [0, 1, 7])
 @pytest.mark.parametrize(("name", "limit", "body_of", "status_code", "row"), LIMITS)
 def test_limits_hold_at_the_byte(name, limit, body_of, status_code, row, piece_bytes):
@@ -218,7 +230,8 @@ def test_limits_hold_at_the_byte(name, limit, body_of, status_code, row, piece_b
     assert all(isinstance(item, tuple) for item in answers)
 
 
-@pytest.mark.security("C7", "C8")
+@pytest.mark.security("C7")
+@pytest.mark.security("C8")
 def test_the_default_limits_are_those_of_the_table():
     """1001 fields, 101 files and one field of 2 MB are refused by default."""
     assert 413 == answer(part() * 1001 + b"--b--")
@@ -231,18 +244,20 @@ def test_text_is_refused_as_soon_as_it_is_too_long():
     """A field over its limit is refused while it arrives, before its end."""
     indexer = MultipartIndexer(TYPE, DEFAULT_LIMITS)
     indexer.feed(part("a", b"")[:-2])
+    for _ in range(4):
+        indexer.feed(b"x" * 65536)
     with pytest.raises(ContentTooLarge):
-        for _ in range(6):
-            indexer.feed(b"x" * 65536)
+        indexer.feed(b"x" * 100)
 
 
 def test_a_head_without_an_end_is_refused_while_it_arrives():
     """A header line that never ends is refused when it is too long."""
     indexer = MultipartIndexer(TYPE, DEFAULT_LIMITS)
     indexer.feed(b"--b\r\n")
+    for _ in range(DEFAULT_LIMITS.max_part_header_bytes):
+        indexer.feed(b"x")
     with pytest.raises(BadRequest):
-        for _ in range(10_000):
-            indexer.feed(b"x")
+        indexer.feed(b"x" * 5)
 
 
 @pytest.mark.security("C14")

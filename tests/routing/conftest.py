@@ -15,7 +15,7 @@ from costrel.routing import RouteEntry, RouteTable, build_table, parse_host, par
 class Request:
     """Satisfies `costrel.routing.RequestLike`."""
 
-    path: str
+    route_path: str
     method: str = "GET"
     host: str = "localhost"
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -383,13 +383,13 @@ def test_requests_leave_no_garbage(kit: Any) -> None:
             broken = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz"
             await wire.send(GET % 1, post)
             gc.collect()
-            before = {id(thing) for thing in gc.get_objects() if isinstance(thing, Request)}
+            before = {id(thing) for thing in gc.get_objects() if type(thing) is Request}
             gc.disable()
             try:
                 for _ in range(20):
                     await wire.send(GET % 1, post)
                 await wire.send(broken)
-                left = [thing for thing in gc.get_objects() if isinstance(thing, Request) and id(thing) not in before]
+                left = [thing for thing in gc.get_objects() if type(thing) is Request and id(thing) not in before]
             finally:
                 gc.enable()
 

@@ -141,7 +141,7 @@ class App(Assembly):
     @overload
     def lifespan(self, factory: F, /) -> F: ...
 
-    def lifespan(self, factory: Any = None, /) -> Any:  # the overloads say what
+    def lifespan(self, factory: Callable[..., object] | None = None, /) -> object:
         """Register a lifespan, or, without an argument, start the application on the running loop.
 
         Args:

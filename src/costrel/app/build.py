@@ -279,7 +279,7 @@ def _preprocessing(scope: Scope, name: str) -> list[HookSpec]:
 
 
 def _bind_layers(
-    state: _Build, layers: Sequence[AnyLayer], route: RouteView, definition: RouteDefinition
+    state: _Build, layers: Sequence[object], route: RouteView, definition: RouteDefinition
 ) -> list[Layer]:
     """Specialise the layers for a route; those that do not concern it are left out."""
     bound: list[Layer] = []
@@ -293,7 +293,7 @@ def _bind_layers(
             if chosen is not None:
                 bound.append(chosen)
         elif callable(layer):
-            bound.append(layer)
+            bound.append(cast("Layer", layer))
         else:
             state.mistakes.append(_not_a_layer(layer, definition.where))
     return bound

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
@@ -120,6 +119,9 @@ def _version_of(extension: Extension) -> tuple[int, ...]:
     """Return its own version, or that of the distribution it came with."""
     own = getattr(extension, "version", None)
     if own is None:
+        # Imported here because it costs 7 ms and hardly any extension asks for a version.
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             own = version(type(extension).__module__.partition(".")[0])
         except PackageNotFoundError:

@@ -38,7 +38,7 @@ class RouteDefinition:
     @property
     def name(self) -> str:
         """The name without that of the blueprint."""
-        return self.options.get("name") or getattr(self.handler, "__name__", type(self.handler).__name__)
+        return self.options.get("name") or str(getattr(self.handler, "__name__", type(self.handler).__name__))
 
 
 class ResourceLike(Protocol):

@@ -46,7 +46,7 @@ class _Order:
     def visit(self, provider: Provider) -> None:
         if provider in self.needs:
             return
-        signature, mistakes = read_signature(provider.call)
+        signature, mistakes = read_signature(provider.call, with_return=False)
         self.mistakes.extend(mistakes)
         if signature is None:
             return

@@ -106,7 +106,7 @@ class _PlanBuilder:
         return self._stage(signature, role, frame, f"{role}_{index}", _place_of(signature.colour))
 
     def _read(self, function: Callable[..., object], where: str) -> Signature | None:
-        signature, mistakes = read_signature(function, where)
+        signature, mistakes = read_signature(function, where, with_return=function is self.spec.handler)
         self.mistakes.extend(mistakes)
         return signature
 

@@ -185,11 +185,12 @@ def _lift_none(text: str) -> Any:
 
 
 def _lift_choice(choices: list[Any]) -> Lift:
-    """Read text as the choice that is written like it."""
+    """Read text as the choice that is written like it; what is none of them is lifted as they are, to be refused."""
     by_text = {str(choice): choice for choice in choices}
+    lift_other = _lift_int if any(isinstance(choice, int) for choice in choices) else _lift_nothing
 
     def lift(text: str) -> Any:
-        return by_text.get(text, text)
+        return by_text[text] if text in by_text else lift_other(text)
 
     return lift
 

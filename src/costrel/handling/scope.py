@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from threading import Lock
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from costrel.errors import RequestAbandoned
 from costrel.execution import Lane, Outcome, RunProfile, hop
@@ -213,17 +213,20 @@ class Scope:
         try:
             result = step(self._request)
         except BaseException as raised:
-            failure = self._unwind_here(RequestAbandoned() if self._is_abandoned() else raised) or raised
-            self._leave_thread(failure)
-            if failure is raised or isinstance(failure, RequestAbandoned):
-                raise
-            # The frame that raises keeps no variable that holds the exception.
-            try:
-                raise failure
-            finally:
-                del failure
+            self._fail_here(raised)
         self._leave_thread(None if self._is_settled else RequestAbandoned())
         return result
+
+    def _fail_here(self, raised: BaseException) -> NoReturn:
+        """Run exits in the thread whose step has failed, and raise the exception that is in force afterwards."""
+        seen = RequestAbandoned() if self._is_abandoned() else raised
+        failure = self._unwind_here(seen) or raised
+        self._leave_thread(failure)
+        try:
+            raise failure
+        finally:
+            # This frame is in the traceback: a variable with the exception would be a cycle.
+            del raised, seen, failure
 
     def _leave_thread(self, failure: BaseException | None) -> None:
         """Give the exits back to the task, or run them here when the task has gone."""

@@ -146,12 +146,15 @@ def path_annotations(function: Callable[..., object], names: Sequence[str]) -> d
     return found
 
 
-def read_signature(function: Callable[..., object], where: str = "") -> tuple[Signature | None, list[Mistake]]:
+def read_signature(
+    function: Callable[..., object], where: str = "", *, with_return: bool = True
+) -> tuple[Signature | None, list[Mistake]]:
     """Read the signature of a function, method, class, partial or object with ``__call__``.
 
     Args:
         function: what will be called.
         where: the place to name in a mistake, when it is better known than the definition's.
+        with_return: whether the return annotation matters; only a handler's does.
 
     Returns:
         The signature and no mistakes, or `None` and the mistakes.
@@ -172,7 +175,7 @@ def read_signature(function: Callable[..., object], where: str = "") -> tuple[Si
         ]
     definition = _definition_of(function)
     try:
-        hints = _resolve_hints(definition)
+        hints = _resolve_hints(definition, with_return)
     except NameError as error:
         missing = error.name or str(error)
         return None, [
@@ -251,17 +254,30 @@ def _as_marker(item: object) -> Marker | None:
     return None
 
 
-def _resolve_hints(definition: object) -> dict[str, Any]:
-    """Evaluate the annotations of a definition in its own module."""
+def _resolve_hints(definition: Any, with_return: bool) -> dict[str, Any]:  # a function or class of any shape
+    """Evaluate the annotations of a definition in its own module; names of its enclosing function count too."""
     if isinstance(definition, type):
         initialiser = inspect.getattr_static(definition, "__init__")
         if not inspect.isfunction(initialiser):
             return get_type_hints(definition, include_extras=True)
-        hints = get_type_hints(initialiser, include_extras=True)
+        hints = _resolve_hints(initialiser, with_return=False)
         if not initialiser.__annotations__ or set(hints) <= {"return"}:
             hints = {**get_type_hints(definition, include_extras=True), **hints}
         return hints
-    return get_type_hints(definition, include_extras=True)
+    if not inspect.isfunction(definition):
+        return get_type_hints(definition, include_extras=True)
+    annotations = dict(definition.__annotations__)
+    if not with_return:
+        annotations.pop("return", None)
+    cells = zip(definition.__code__.co_freevars, definition.__closure__ or (), strict=False)
+    enclosing = {name: cell.cell_contents for name, cell in cells if _is_set(cell)}
+    shim = types.SimpleNamespace(__annotations__=annotations)
+    return get_type_hints(shim, definition.__globals__, enclosing, include_extras=True)
+
+
+def _is_set(cell: types.CellType) -> bool:
+    """Whether the variable of an enclosing function has been assigned."""
+    return cell != types.CellType()
 
 
 def _unwrap_call(function: object) -> object:

@@ -180,8 +180,9 @@ class _PartReader:
     async def next_head(self) -> PartHead | None:
         """Skip what is left of the part before, and wait for the next; `None` is the end of the form."""
         while True:
-            if not self._heads_and_pieces and not await self._feed():
-                return None
+            while not self._heads_and_pieces:
+                if not await self._feed():
+                    return None
             event = self._heads_and_pieces.popleft()
             if isinstance(event, PartHead):
                 self._is_inside = True

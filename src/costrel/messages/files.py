@@ -37,6 +37,7 @@ from costrel.http import (
 from costrel.messages.exchange import RequestHead
 from costrel.messages.file_body import FileBody, FileSlice
 from costrel.messages.file_source import FileSource, OpenedSource, open_source
+from costrel.messages.open_file import OpenFile
 from costrel.messages.response import HeaderInput, Response
 
 __all__ = ["Disposition", "FileResponse", "send_file"]

@@ -501,8 +501,9 @@ def _url_of(request: Request) -> URL:
     return URL.build(
         scheme=request.scheme,
         authority=request.headers.get("host", ""),
-        path=request.raw_path.decode("latin-1"),
-        query_string=request.query_string.decode("latin-1"),
+        path=request.path,
+        raw_path=request.raw_path,
+        query_string=request.query_string,
     )
 
 

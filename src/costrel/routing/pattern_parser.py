@@ -29,8 +29,8 @@ from costrel.routing.segments import Parameter, Segment
 __all__ = ["parse_pattern"]
 
 _LITERAL = re.compile(r"[^/{}<>*?#%]+|%(?![0-9A-Fa-f]{2})")
-_WORD = re.compile(r"[^:?{}<>/()]*")
-_CONVERTER_WORD = re.compile(r"[^?{}<>/(]*")
+_NAME_STOPS = ":?{}<>/()"
+_CONVERTER_STOPS = "?{}<>/("
 
 
 def parse_pattern(
@@ -121,17 +121,17 @@ class _Parser:
         self.position += 1
         spec: tuple[str, str] | None = None
         if closing == "}":
-            name = self.word(_WORD)
+            name = self.word(_NAME_STOPS)
             if self.skip(":"):
-                spec = self.converter(_CONVERTER_WORD)
+                spec = self.converter(_CONVERTER_STOPS)
         else:
-            name = self.word(_WORD)
+            name = self.word(_NAME_STOPS)
             if self.text[self.position : self.position + 1] in (":", "("):
                 self.position -= len(name)
-                spec = self.converter(_WORD)
+                spec = self.converter(_NAME_STOPS)
                 if not self.skip(":"):
                     self.refuse(mistakes.unbalanced(self.text, start, self.where))
-                name = self.word(_WORD)
+                name = self.word(_NAME_STOPS)
         is_optional = self.skip("?")
         if not self.skip(closing):
             self.refuse(mistakes.unbalanced(self.text, start, self.where))
@@ -141,8 +141,8 @@ class _Parser:
             self.optional_name = name
         self.pieces.append(make_parameter(name, spec, self.converters, self.text, self.where))
 
-    def converter(self, word: re.Pattern[str]) -> tuple[str, str]:
-        name = self.word(word)
+    def converter(self, stops: str) -> tuple[str, str]:
+        name = self.word(stops)
         if name not in self.converters:
             self.refuse(mistakes.unknown_converter(self.text, name, self.converters, self.where))
         if not self.skip("("):
@@ -154,12 +154,11 @@ class _Parser:
         self.position = end + 1
         return name, self.text[start:end]
 
-    def word(self, expression: re.Pattern[str]) -> str:
-        match = expression.match(self.text, self.position)
-        if match is None:
-            return ""
-        self.position = match.end()
-        return match[0]
+    def word(self, stops: str) -> str:
+        start = self.position
+        while self.position < len(self.text) and self.text[self.position] not in stops:
+            self.position += 1
+        return self.text[start : self.position]
 
     def skip(self, sign: str) -> bool:
         found = self.text.startswith(sign, self.position)

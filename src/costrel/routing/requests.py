@@ -25,8 +25,8 @@ class RequestLike(Protocol):
         ...
 
     @property
-    def path(self) -> str:
-        """The percent-decoded path; it begins with ``/`` (or is ``*`` for ``OPTIONS *``)."""
+    def route_path(self) -> str:
+        """The percent-decoded path relative to the app; it begins with ``/`` (or is ``*`` for ``OPTIONS *``)."""
         ...
 
     @property

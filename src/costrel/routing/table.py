@@ -1,9 +1,9 @@
 """The route table: all routes of an application, built once, asked once for each request.
 
-Literal paths are found by two dict lookups; everything else by a walk through the `tree` of its host. The most
-specific pattern that has the method wins, whatever the order of registration. Routes with a host are tried before
-those without, an exact host before a pattern; within a host, mounts come last. Nothing changes after `build_table`,
-so the table may be shared by threads.
+Literal paths are found by two dict lookups, a literal prefix with one parameter by a few more, everything else by a
+walk through the `tree` of its host. The most specific pattern that has the method wins, whatever the order of
+registration. Routes with a host are tried before those without, an exact host before a pattern; within a host, mounts
+come last. Nothing changes after `build_table`, so the table may be shared by threads.
 
 `RouteTable.find` is the hot path. What is needed only when nothing was found is in `RouteTable.explain`.
 """
@@ -153,7 +153,7 @@ class RouteTable(Generic[T]):
             The target of the most specific entry that matches, or `None`; then ask `explain`.
         """
         method_key = WEBSOCKET_KEY if request.is_websocket else request.method
-        path = request.path
+        path = request.route_path
         targets = self._literal_paths.get(path)
         if targets is not None:
             target = targets.get(method_key)
@@ -199,12 +199,12 @@ class RouteTable(Generic[T]):
         Yields:
             The target and the values of its parameters.
         """
-        if not request.path.startswith("/"):
+        if not request.route_path.startswith("/"):
             return
         method_key = WEBSOCKET_KEY if request.is_websocket else request.method
         for host_routes, values in self._hosts_of(request):
             for root, key in ((host_routes.routes, method_key), (host_routes.mounts, ANY_METHOD)):
-                for final, longer in sort_finals(host_routes.leaves(root, request.path, values), key):
+                for final, longer in sort_finals(host_routes.leaves(root, request.route_path, values), key):
                     if passes(final, longer, request):
                         request.path_params = path_params_of(final, longer)
                         yield final.target, request.path_params
@@ -218,7 +218,7 @@ class RouteTable(Generic[T]):
         Returns:
             The methods that the path has, or where the path should have led.
         """
-        path = request.path
+        path = request.route_path
         if not path.startswith("/"):
             return NoMatch(path, templates=self._templates)
         keys = {key for key, _ in self._matching(request, path)}

@@ -42,8 +42,6 @@ def open_sockets(settings: ServerSettings) -> list[socket.socket]:
     port = settings.port
     try:
         for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
-            if family not in (socket.AF_INET, socket.AF_INET6):
-                continue
             listening = socket.socket(family, socket.SOCK_STREAM)
             sockets.append(listening)
             if os.name == "posix":

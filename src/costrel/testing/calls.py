@@ -36,7 +36,7 @@ class Call:
         outgoing: what is asked.
         request: the same as the application sees it.
         exchange: carries both ways.
-        timeout_seconds: how long each wait may take; `None` is for ever.
+        timeout_seconds: how long each wait may take; `math.inf` is for ever.
         raise_app_exceptions: whether what the application raised is raised in the test.
 
     Attributes:
@@ -51,7 +51,7 @@ class Call:
         outgoing: OutgoingRequest,
         request: Request,
         exchange: MemoryExchange,
-        timeout_seconds: float | None,
+        timeout_seconds: float,
         raise_app_exceptions: bool,
     ) -> None:
         self.outgoing = outgoing
@@ -193,6 +193,23 @@ class Call:
         response.trailers = Headers(self.exchange.trailers)
         response.templates = list(self.templates)
 
+    async def wait_message(self, change: asyncio.Future[None], timeout_seconds: float | None) -> None:
+        """Wait until the other end of the socket has sent something or has ended.
+
+        Raises:
+            TimeoutError: nothing came in time.
+        """
+        task = cast("asyncio.Task[None]", self._task)
+        limit = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        await wait_for((task, change), limit, f"has sent no message on {self.outgoing.url.raw_path}", task)
+
+    def raise_failure(self) -> None:
+        """Raise what a socket's handler raised, once."""
+        error, self.exception = self.exception, None
+        if error is not None and self._raise_app_exceptions and not isinstance(error, HTTPError):
+            self._failure = None
+            raise error
+
     async def leave(self) -> None:
         """Be a client that goes away, and wait until the application has noticed."""
         self.exchange.disconnect()
@@ -216,7 +233,7 @@ class Call:
         """Wait until the application has sent something or has ended."""
         task = cast("asyncio.Task[None]", self._task)
         try:
-            await wait_for((task, self.exchange.next_change()), self._timeout_seconds, what, (task,))
+            await wait_for((task, self.exchange.next_change()), self._timeout_seconds, what, task)
         except TimeoutError:
             await self.cancel()
             raise

@@ -34,8 +34,12 @@ class DetachedExchange:
     Args:
         content: the body of the request.
         peer: address and port of the client.
+
+    Attributes:
+        loop_state: never set; asking for it raises `OutsideRequest`.
     """
 
+    loop_state: LoopState
     is_disconnected = False
     request_trailers: RequestHeaders | None = None
     tls: TLSInfo | None = None
@@ -46,14 +50,8 @@ class DetachedExchange:
         self._pieces = _iterate(content)
         self._rest = b""
 
-    @property
-    def loop_state(self) -> LoopState:
-        """What is bound to the event loop; here there is none.
-
-        Raises:
-            OutsideRequest: always.
-        """
-        raise OutsideRequest("loop_state")
+    def __getattr__(self, name: str) -> LoopState:  # reached only for what is not set, such as `loop_state`
+        raise OutsideRequest(name)
 
     async def read_body(self, max_bytes: int) -> bytes:
         """Return the next piece of the body, ``b""`` at its end; see `Exchange.read_body`."""

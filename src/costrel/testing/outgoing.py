@@ -13,9 +13,9 @@ import secrets
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO, TypedDict, cast
 
-from costrel.http import URL, Headers, decode_path, format_query, guess_media_type, requote
+from costrel.http import URL, CookieJar, Headers, decode_path, format_query, guess_media_type, requote
 from costrel.messages import encode_json
 from costrel.testing.exchange import RequestContent
 
@@ -49,8 +49,8 @@ class RequestOptions(TypedDict, total=False):
     """User name and password for Basic authentication."""
     follow_redirects: bool
     """Whether redirects are followed; the client's setting unless given."""
-    timeout_seconds: float | None
-    """How long each wait may take; the client's setting unless given, `None` is for ever."""
+    timeout_seconds: float
+    """How long each wait may take; the client's setting unless given, `math.inf` is for ever."""
 
 
 @dataclass(slots=True)
@@ -129,6 +129,9 @@ def build_request(method: str, url: URL, base_headers: Headers, options: Request
         credentials = base64.b64encode(":".join(auth).encode()).decode("ascii")
         headers["authorization"] = f"Basic {credentials}"
     _replace(headers, Headers(options.get("headers") or {}))
+    cookies = options.get("cookies")
+    if cookies and "cookie" not in headers:
+        headers["cookie"] = _format_cookies(cookies)
     if isinstance(content, bytes):
         if content or method.upper() in ("POST", "PUT", "PATCH"):
             headers.setdefault("content-length", str(len(content)))
@@ -141,6 +144,13 @@ def _replace(headers: Headers, given: Headers) -> None:
     for name in dict.fromkeys(given):
         headers.pop(name, None)
     headers.extend(given.raw)
+
+
+def _format_cookies(cookies: Mapping[str, str]) -> str:
+    jar = CookieJar()
+    for name, value in cookies.items():
+        jar.set(name, value)
+    return jar.header_for("localhost", "/", "http", 0) or ""
 
 
 def _with_params(url: URL, params: FieldInput | None) -> URL:
@@ -176,7 +186,7 @@ def _encode_content(options: RequestOptions) -> tuple[RequestContent, str | None
         return content, None
     if not isinstance(content, Iterable | AsyncIterable):
         raise TypeError(f"`content` is text, bytes or an iterable of bytes, not `{type(content).__name__}`.")
-    return content, None
+    return cast("RequestContent", content), None
 
 
 def _encode_multipart(fields: FieldInput, files: FilesInput) -> tuple[bytes, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import sys
 import sysconfig
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Iterable
 from linecache import getline
 from pathlib import Path
 from types import AsyncGeneratorType, CodeType, FrameType
+from typing import Any
 
 __all__ = ["describe_place", "wait_for"]
 
@@ -26,30 +28,31 @@ _MAX_DEPTH = 200
 
 
 async def wait_for(
-    awaited: Iterable[asyncio.Future[object]],
-    timeout_seconds: float | None,
+    awaited: Iterable[asyncio.Future[Any]],  # results of any type; they are not looked at
+    timeout_seconds: float,
     what: str,
-    tasks: Iterable[asyncio.Task[object]],
+    task: asyncio.Task[Any],
 ) -> None:
     """Wait until one of `awaited` is done.
 
     Args:
         awaited: futures; none of them is cancelled.
-        timeout_seconds: how long at most; `None` is for ever.
+        timeout_seconds: how long at most; `math.inf` is for ever.
         what: for the error, after "The application", for example ``has not answered GET /slow``.
-        tasks: the tasks of the application to look at when the time is over.
+        task: the task of the application to look at when the time is over.
 
     Raises:
         TimeoutError: none was done in time; the message names where the application waits.
     """
-    done, _ = await asyncio.wait(list(awaited), timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    limit = None if timeout_seconds == math.inf else timeout_seconds
+    done, _ = await asyncio.wait(list(awaited), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
     if not done:
-        places = " and ".join(dict.fromkeys(place for task in tasks if (place := describe_place(task))))
-        where = f" It is waiting in {places}." if places else ""
+        place = describe_place(task)
+        where = f" It is waiting in {place}." if place else ""
         raise TimeoutError(f"The application {what} within {timeout_seconds:g} seconds.{where}")
 
 
-def describe_place(task: asyncio.Task[object]) -> str:
+def describe_place(task: asyncio.Task[Any]) -> str:
     """Say where a task waits: file, line, function and source line; empty when it has ended.
 
     The innermost line of user code counts. If there is none in the task, because it waits for a thread, the threads

@@ -1,0 +1,259 @@
+"""`TestClient`: send requests to an application from a plain test function.
+
+The client has one event loop and runs it in the caller's thread, only while a call waits: there is no second thread,
+so what a test sees between two calls does not change under it. The application is started with the first call, or by
+``with``, and stopped by ``close`` or the end of the block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+from costrel.errors import Mistake, ProgrammerError
+from costrel.http import CookieJar, Headers
+from costrel.messages import Application
+from costrel.testing.capture import CapturedEvent, capture_events
+from costrel.testing.core import ClientCore, ClientOptions, ClientSettings
+from costrel.testing.outgoing import RequestOptions
+from costrel.testing.response import TestResponse
+from costrel.testing.waiting import wait_for
+from costrel.testing.websocket import TestWebSocket
+
+__all__ = ["TestClient"]
+
+T = TypeVar("T")
+
+
+class TestClient:
+    """A client that runs the application on its own loop, in the caller's thread.
+
+    Args:
+        application: what is tested.
+        options: see `ClientSettings`.
+
+    Raises:
+        ProgrammerError: a call inside a running event loop; `AsyncTestClient` is for that.
+    """
+
+    __test__ = False  # pytest would collect it by its name
+
+    def __init__(self, application: Application, **options: Unpack[ClientOptions]) -> None:
+        self._core = ClientCore(application, ClientSettings(**options))
+        self._runner: asyncio.Runner | None = None
+        self._finalizer: weakref.finalize[[asyncio.Runner, ClientCore], TestClient] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except TimeoutError:
+            # What hung in the block hangs at the stop too; the first error tells more.
+            if error is None:
+                raise
+
+    def start(self) -> None:
+        """Start the application; the first request does it too.
+
+        Raises:
+            BaseException: whatever the start-up raised.
+        """
+        self._run(_nothing)
+
+    def close(self) -> None:
+        """Stop the application and close the loop; a later call starts both anew.
+
+        Raises:
+            BaseException: whatever the stop raised.
+        """
+        if self._finalizer is not None:
+            self._finalizer.detach()
+            self._finalizer = None
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            with runner:
+                runner.run(self._core.stop())
+
+    @property
+    def application(self) -> Application:
+        """What is tested."""
+        return self._core.application
+
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies that responses have set, and those put in by hand: ``client.cookies.set("name", "value")``."""
+        return self._core.jar
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields that every request gets, to read and to change."""
+        return self._core.headers
+
+    def request(self, method: str, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a request and wait for the whole response and for what was left to be done after it.
+
+        Args:
+            method: in any case.
+            url: a path, or a URL.
+            options: see `RequestOptions`.
+
+        Raises:
+            BaseException: what the application raised and nobody handled, with its own traceback.
+            TimeoutError: it took too long; the message names where the application waits.
+        """
+        core = self._core
+        return self._run(lambda: core.request(method, url, options, core.context_of_start))
+
+    def get(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a GET request; see `request`."""
+        return self.request("GET", url, **options)
+
+    def head(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a HEAD request; see `request`."""
+        return self.request("HEAD", url, **options)
+
+    def options(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send an OPTIONS request; see `request`."""
+        return self.request("OPTIONS", url, **options)
+
+    def post(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a POST request; see `request`."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a PUT request; see `request`."""
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a PATCH request; see `request`."""
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a DELETE request; see `request`."""
+        return self.request("DELETE", url, **options)
+
+    def query(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
+        """Send a QUERY request; see `request`."""
+        return self.request("QUERY", url, **options)
+
+    @contextmanager
+    def stream(self, method: str, url: str, /, **options: Unpack[RequestOptions]) -> Iterator[TestResponse]:
+        """Send a request and read its response piece by piece.
+
+        The application waits until its pieces are taken. Leaving the block early is a client that goes away.
+
+        Raises:
+            BaseException: as `request` does; while the content is read, what broke it off.
+        """
+        core = self._core
+        response, call = self._run(lambda: core.open_stream(method, url, options, core.context_of_start))
+        response.drive_with(self._drive)
+        try:
+            yield response
+        finally:
+            self._run(lambda: core.close_stream(response, call))
+
+    def websocket(
+        self, url: str, /, *, subprotocols: Iterable[str] = (), **options: Unpack[RequestOptions]
+    ) -> AbstractContextManager[TestWebSocket]:
+        """Open a WebSocket for a block; leaving the block closes it and waits for its handler.
+
+        Args:
+            url: a path, or a URL.
+            subprotocols: what the client offers, its favourite first.
+            options: see `RequestOptions`; ``headers``, ``cookies``, ``params`` and ``timeout_seconds`` mean something.
+
+        Raises:
+            WebSocketRefused: the application answered with another response.
+            BaseException: what the application raised and nobody handled.
+        """
+        return TestWebSocket.opened(self._core, self._run, url, subprotocols, options)
+
+    def run(self, awaitable: Awaitable[T], /, *, timeout_seconds: float | None = None) -> T:
+        """Run a coroutine of the test on the application's loop, with the application started.
+
+        Args:
+            awaitable: for example ``pool.execute("…")``.
+            timeout_seconds: how long it may take; the client's setting unless given, `math.inf` is for ever.
+
+        Raises:
+            BaseException: whatever it raises.
+            TimeoutError: it took too long; the message names where it waits.
+        """
+        limit = self._core.settings.timeout_seconds if timeout_seconds is None else timeout_seconds
+        return self._run(lambda: _run_limited(awaitable, limit))
+
+    def capture_events(self, *names: str) -> AbstractContextManager[list[CapturedEvent]]:
+        """Collect events of the application in a block: ``with client.capture_events("message_flashed") as events``.
+
+        Raises:
+            ConfigurationError: there is no event of a name.
+        """
+        return capture_events(self._core.application, *names)
+
+    def _run(self, make: Callable[[], Awaitable[T]]) -> T:
+        """Start the application if it does not run, and run what `make` returns to its end."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise _loop_runs()
+        runner = self._runner
+        if runner is None:
+            runner = self._runner = asyncio.Runner()
+            self._finalizer = weakref.finalize(self, _close_forgotten, runner, self._core)
+        return runner.run(_started(self._core, make), context=copy_context())
+
+    def _drive(self, awaitable: Awaitable[bytes]) -> bytes:
+        return self._run(lambda: awaitable)
+
+
+async def _started(core: ClientCore, make: Callable[[], Awaitable[T]]) -> T:
+    await core.start()
+    return await make()
+
+
+async def _nothing() -> None:
+    """Do nothing."""
+
+
+async def _run_limited(awaitable: Awaitable[T], timeout_seconds: float) -> T:
+    """Await something of the test, with a limit."""
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await wait_for((task,), timeout_seconds, "has not finished what `run` was given", task)
+    except BaseException:
+        task.cancel()
+        raise
+    return task.result()
+
+
+def _close_forgotten(runner: asyncio.Runner, core: ClientCore) -> None:
+    """Stop the application of a client that nobody closed, when the client is collected."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with runner:
+            runner.run(core.stop())
+
+
+def _loop_runs() -> ProgrammerError:
+    return ProgrammerError(
+        Mistake(
+            "COS-TESTING-001",
+            "`TestClient` was used while an event loop runs.",
+            why="It runs a loop of its own in the caller's thread, and a thread runs one loop at a time.",
+            fix="async with app.async_test_client() as client:\n    response = await client.get('/')",
+        )
+    )

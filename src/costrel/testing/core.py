@@ -1,0 +1,377 @@
+"""What both test clients do: run the application on one event loop, send requests to it, keep cookies.
+
+Everything here is a coroutine for the loop on which the application runs. `AsyncTestClient` awaits it in the caller's
+loop; `TestClient` runs a loop of its own for it, in the caller's thread. The life of one request is in `calls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import TypedDict, cast
+
+from costrel.errors import CostrelError
+from costrel.execution import LoopState
+from costrel.http import URL, CookieJar, Headers
+from costrel.messages import Application, current_request
+from costrel.messages.startup_variables import StartupVariables
+from costrel.testing.calls import Call
+from costrel.testing.capture import listening
+from costrel.testing.channel import MemoryChannel
+from costrel.testing.exchange import MemoryExchange
+from costrel.testing.outgoing import HeaderInput, OutgoingRequest, RequestOptions, build_request, join_url
+from costrel.testing.requests import DEFAULT_BASE_URL, DEFAULT_PEER, new_request
+from costrel.testing.response import RenderedTemplate, TestResponse
+from costrel.testing.waiting import wait_for
+
+__all__ = ["ClientCore", "ClientOptions", "ClientSettings", "WebSocketRefused"]
+
+MAX_REDIRECTS = 20
+
+
+class ClientOptions(TypedDict, total=False):
+    """How a test client differs from a default one; see `ClientSettings`."""
+
+    base_url: str
+    headers: HeaderInput
+    cookies: Mapping[str, str]
+    follow_redirects: bool
+    raise_app_exceptions: bool
+    timeout_seconds: float
+    root_path: str
+    peer: tuple[str, int] | None
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """How a test client sends its requests.
+
+    Args:
+        base_url: scheme, host and port of what is asked; its path, if any, is not used.
+        headers: fields of every request.
+        cookies: cookies that the jar begins with.
+        follow_redirects: whether redirects are followed unless a request says otherwise.
+        raise_app_exceptions: whether an exception that nobody handled is raised in the test, instead of the response
+            with status 500 that clients get.
+        timeout_seconds: how long each wait may take; `math.inf` is for ever.
+        root_path: a prefix under which the application is served, for example ``/api``; requests name paths inside it.
+        peer: address and port that requests come from.
+        clock: the time in seconds since the epoch by which cookies expire.
+    """
+
+    base_url: str = DEFAULT_BASE_URL
+    headers: HeaderInput = field(default_factory=dict)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    follow_redirects: bool = False
+    raise_app_exceptions: bool = True
+    timeout_seconds: float = 5.0
+    root_path: str = ""
+    peer: tuple[str, int] | None = DEFAULT_PEER
+    clock: Callable[[], float] = time.time
+
+
+class WebSocketRefused(CostrelError):
+    """The application answered the handshake of a WebSocket with another response.
+
+    Args:
+        response: the answer.
+    """
+
+    def __init__(self, response: TestResponse) -> None:
+        super().__init__(response)
+        self.response = response
+
+    def __str__(self) -> str:
+        return f"The WebSocket was refused with {self.response.status_code}: {self.response.text[:200]}"
+
+
+class ClientCore:
+    """The part of a test client that runs on the application's loop.
+
+    Args:
+        application: what is tested.
+        settings: how requests are sent.
+
+    Attributes:
+        jar: the cookies.
+        headers: the fields of every request.
+        is_started: whether the application runs.
+    """
+
+    def __init__(self, application: Application, settings: ClientSettings) -> None:
+        self.application = application
+        self.settings = settings
+        self.jar = CookieJar()
+        for name, value in settings.cookies.items():
+            self.jar.set(name, value)
+        self.headers = Headers(settings.headers)
+        self.base_url = URL(settings.base_url)
+        self._calls: dict[object, Call] = {}
+        self._ears = ExitStack()
+        self._lifespan: asyncio.Task[None] | None = None
+        self._stop: asyncio.Future[None] | None = None
+        self._started: tuple[LoopState, StartupVariables] | None = None
+
+    # The application's life.
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the application runs."""
+        return self._started is not None
+
+    @property
+    def loop_state(self) -> LoopState:
+        """What the application has on the loop.
+
+        Raises:
+            RuntimeError: it does not run.
+        """
+        if self._started is None:
+            raise RuntimeError("The application of this test client does not run.")
+        return self._started[0]
+
+    async def start(self) -> None:
+        """Start the application, once; its lifespan has a task of its own, so that it ends where it began.
+
+        Raises:
+            BaseException: whatever the start-up raised.
+            TimeoutError: it took too long.
+        """
+        if self._started is not None:
+            return
+        loop = asyncio.get_running_loop()
+        started: asyncio.Future[tuple[LoopState, StartupVariables]] = loop.create_future()
+        self._stop = loop.create_future()
+        self._lifespan = loop.create_task(self._live(started, self._stop))
+        try:
+            await wait_for((self._lifespan, started), self.settings.timeout_seconds, "has not started", self._lifespan)
+        except BaseException:
+            await _cancel(self._lifespan)
+            raise
+        if not started.done():
+            await self._lifespan
+            raise RuntimeError("The lifespan of the application ended before it had begun.")
+        self._started = started.result()
+        self._ears.enter_context(listening(self.application, "template_rendered", self._note_template))
+
+    async def _live(
+        self, started: asyncio.Future[tuple[LoopState, StartupVariables]], stop: asyncio.Future[None]
+    ) -> None:
+        before = copy_context()
+        async with self.application.lifespan() as loop_state:
+            after = loop_state.base_context
+            if after is None:
+                after = loop_state.base_context = copy_context()
+            started.set_result((loop_state, StartupVariables(before, after)))
+            await stop
+
+    async def stop(self) -> None:
+        """End what still runs, and stop the application.
+
+        Raises:
+            BaseException: whatever the stop raised.
+            TimeoutError: it took too long.
+        """
+        lifespan, stop = self._lifespan, self._stop
+        if lifespan is None or stop is None:
+            return
+        for call in list(self._calls.values()):
+            await call.cancel()
+        self._calls.clear()
+        self._ears.close()
+        self._lifespan = self._stop = self._started = None
+        if not stop.done():
+            stop.set_result(None)
+        try:
+            await wait_for((lifespan,), self.settings.timeout_seconds, "has not stopped", lifespan)
+        except BaseException:
+            await _cancel(lifespan)
+            raise
+        await lifespan
+
+    def context_of_start(self) -> Context:
+        """Return a copy of the context after start-up, as a server gives each request one."""
+        base = self.loop_state.base_context
+        return base.copy() if base is not None else copy_context()
+
+    def context_of_caller(self) -> Context:
+        """Return a copy of the caller's context, with the variables that start-up has set."""
+        context = copy_context()
+        if self._started is not None:
+            context.run(self._started[1].set)
+        return context
+
+    # Requests.
+
+    async def request(
+        self, method: str, url: str, options: RequestOptions, make_context: Callable[[], Context]
+    ) -> TestResponse:
+        """Send a request and read the whole response, following redirects if that is asked for."""
+        response, call = await self._send_following(method, url, options, make_context, is_streaming=False)
+        return response
+
+    async def open_stream(
+        self, method: str, url: str, options: RequestOptions, make_context: Callable[[], Context]
+    ) -> tuple[TestResponse, Call]:
+        """Send a request and return when the head of the response is there."""
+        return await self._send_following(method, url, options, make_context, is_streaming=True)
+
+    async def close_stream(self, response: TestResponse, call: Call) -> None:
+        """End a streamed request: a client that has not read everything leaves."""
+        self._calls.pop(call, None)
+        await (call.wait_end() if call.has_ended else call.leave())
+        response.templates = list(call.templates)
+
+    async def open_websocket(
+        self,
+        url: str,
+        subprotocols: Iterable[str],
+        options: RequestOptions,
+        make_context: Callable[[], Context],
+    ) -> tuple[Call, MemoryChannel]:
+        """Send a handshake and return when it was accepted.
+
+        Raises:
+            WebSocketRefused: the application answered with another response.
+        """
+        target = join_url(self.base_url, url.replace("ws", "http", 1) if url.startswith(("ws://", "wss://")) else url)
+        outgoing = build_request("GET", target, self.headers, options)
+        headers = outgoing.headers
+        headers["connection"] = "Upgrade"
+        headers["upgrade"] = "websocket"
+        headers["sec-websocket-version"] = "13"
+        headers["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        offered = ", ".join(subprotocols)
+        if offered:
+            headers["sec-websocket-protocol"] = offered
+        call = self._send(outgoing, options, make_context(), is_websocket=True)
+        response = await call.wait_head()
+        self._store_cookies(response)
+        if call.channel is None:
+            await call.read_content(response)
+            self._calls.pop(call, None)
+            raise WebSocketRefused(response)
+        return call, call.channel
+
+    async def close_websocket(self, call: Call, *, raises: bool) -> None:
+        """Leave a socket if it is open, and wait for its handler.
+
+        Args:
+            call: its handshake.
+            raises: whether what the handler raised is raised here.
+        """
+        self._calls.pop(call, None)
+        await call.leave()
+        if raises:
+            call.raise_failure()
+
+    async def _send_following(
+        self,
+        method: str,
+        url: str,
+        options: RequestOptions,
+        make_context: Callable[[], Context],
+        *,
+        is_streaming: bool,
+    ) -> tuple[TestResponse, Call]:
+        follow = options.get("follow_redirects", self.settings.follow_redirects)
+        outgoing = build_request(method, join_url(self.base_url, url), self.headers, options)
+        history: list[TestResponse] = []
+        while True:
+            call = self._send(outgoing, options, make_context(), is_streaming=is_streaming)
+            response = await call.wait_head()
+            response.history = list(history)
+            self._store_cookies(response)
+            redirected = follow and response.is_redirect
+            if not is_streaming or redirected:
+                await call.read_content(response)
+                self._calls.pop(call, None)
+            if not redirected:
+                return response, call
+            history.append(response)
+            if len(history) > MAX_REDIRECTS:
+                raise RuntimeError(f"{outgoing.method} {url} was redirected more than {MAX_REDIRECTS} times.")
+            outgoing = _redirected(outgoing, response)
+
+    def _send(
+        self,
+        outgoing: OutgoingRequest,
+        options: RequestOptions,
+        context: Context,
+        *,
+        is_streaming: bool = False,
+        is_websocket: bool = False,
+    ) -> Call:
+        settings = self.settings
+        self._add_cookies(outgoing)
+        exchange = MemoryExchange(outgoing.content, settings.peer, self.loop_state, is_streaming=is_streaming)
+        request = new_request(outgoing, exchange, settings.root_path, is_websocket=is_websocket)
+        timeout_seconds = options.get("timeout_seconds", settings.timeout_seconds)
+        call = Call(self.application, outgoing, request, exchange, timeout_seconds, settings.raise_app_exceptions)
+        self._calls[call] = call
+        call.start(context)
+        return call
+
+    # Cookies and what happens beside the response.
+
+    def _add_cookies(self, outgoing: OutgoingRequest) -> None:
+        """Add what the jar has for a request; cookies that the request brings itself come first and so count."""
+        url = outgoing.url
+        kept = self.jar.header_for(url.host, self._path_of(outgoing), url.scheme, self.settings.clock())
+        if kept is not None:
+            own = outgoing.headers.get("cookie")
+            outgoing.headers["cookie"] = f"{own}; {kept}" if own else kept
+
+    def _store_cookies(self, response: TestResponse) -> None:
+        values = [value for name, value in response.headers.raw if name == b"set-cookie"]
+        if values:
+            url, now = response.url, self.settings.clock()
+            path = self._path_of(response.sent)
+            self.jar.store(values, url.host, path, url.scheme, now)
+            own = CookieJar()
+            own.store(values, url.host, path, url.scheme, now)
+            response.cookies = {cookie.name: cookie.value for cookie in own}
+
+    def _path_of(self, outgoing: OutgoingRequest) -> str:
+        return self.settings.root_path + outgoing.raw_path.decode("ascii")
+
+    def _note_template(self, fields: Mapping[str, object]) -> None:
+        """Give a rendered template to the request during which it was rendered."""
+        request = current_request.get(None)
+        for call in self._calls.values():
+            if call.request is request:
+                template = cast("RenderedTemplate", fields["template"])
+                call.templates.append((template, dict(cast("Mapping[str, object]", fields["context"]))))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task], timeout=1.0)
+
+
+def _redirected(outgoing: OutgoingRequest, response: TestResponse) -> OutgoingRequest:
+    """Return the request that a browser makes of a redirect (RFC 9110 §15.4).
+
+    Raises:
+        RuntimeError: the body would have to be sent again, and it was an iterator.
+    """
+    url = join_url(outgoing.url, response.headers["location"])
+    headers = outgoing.headers.copy()
+    headers.pop("cookie", None)
+    headers["host"] = url.authority
+    if url.origin != outgoing.url.origin:
+        headers.pop("authorization", None)
+    method, content = outgoing.method, outgoing.content
+    keeps_method = response.status_code in (307, 308) or method in ("GET", "HEAD")
+    if not keeps_method and (response.status_code == 303 or method == "POST"):
+        method, content = "GET", b""
+        for name in ("content-type", "content-length", "transfer-encoding"):
+            headers.pop(name, None)
+    if not isinstance(content, bytes):
+        raise RuntimeError(f"{method} {outgoing.url} was redirected to {url}, and its body cannot be sent twice.")
+    return OutgoingRequest(method, URL(url.partition("#")[0]), headers, content)
