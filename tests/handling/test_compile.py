@@ -42,13 +42,28 @@ class Route:
         self.shape = shape
         self.log: list[object] = []
 
-    def function(self, name: str, colour: str, needs: list[tuple[str, object, object]], act: Callable[[dict[str, Any]], Any],
-                 on_exit: str | None = None) -> Callable[..., Any]:
+    def function(
+        self,
+        name: str,
+        colour: str,
+        needs: list[tuple[str, object, object]],
+        act: Callable[[dict[str, Any]], Any],
+        on_exit: str | None = None,
+    ) -> Callable[..., Any]:
         """Write a function with the given parameters; each records that it ran and with what."""
         log = self.log
 
         def enter(values: dict[str, Any]) -> Any:
-            log.append((name, sorted((key, repr(value)) for key, value in values.items() if key not in ("request", "response", "failure"))))
+            log.append(
+                (
+                    name,
+                    sorted(
+                        (key, repr(value))
+                        for key, value in values.items()
+                        if key not in ("request", "response", "failure")
+                    ),
+                )
+            )
             return act(values)
 
         def leave(failure: BaseException | None) -> None:

@@ -206,7 +206,7 @@ def test_json_text_in_a_field() -> None:
 
     assert Profile("[1]", item=Item("a"), items=[Item("b")], extra="[1]") == profile
     assert caught.value.errors == (
-        {"in": "form", "at": "item", "message": "Expected `object`, got `str`"},
+        {"in": "form", "at": "item", "message": "Expected `object | null`, got `str`"},
         {"in": "form", "at": "items[0].sku", "message": "Expected `str`, got `int`"},
     )
 

@@ -41,36 +41,125 @@ UPLOAD = (
 )
 
 
-def path_text(name): return {"got": name}
-def path_int(name: int): return {"got": name}
-def path_enum(name: Colour): return {"got": name}
-def path_limited(name: Annotated[int, msgspec.Meta(ge=1)]): return {"got": name}
-def query_scalar(page: int): return {"got": page}
-def query_default(page: int = 7): return {"got": page}
-def query_optional(page: int | None = None): return {"got": page}
-def query_list(tag: list[int]): return {"got": tag}
-def query_literal(sort: Literal["up", "down"] = "up"): return {"got": sort}
-def query_alias(page: Annotated[int, Query(alias="p")]): return {"got": page}
-def query_marked_default(page: int = Query(3)): return {"got": page}
-def query_model(order: Annotated[Order, Query()]): return {"got": order}
-def header(x_token: Annotated[str, Header()]): return {"got": x_token}
-def cookie(theme: Annotated[str, Cookie()] = "light"): return {"got": theme}
-def body(order: Order): return {"got": order}
-def body_or_none(order: Order | None = None): return {"got": order}
-def body_list(orders: list[Order]): return {"got": orders}
-def raw_body(content: Annotated[bytes, Body()]): return {"got": len(content)}
-def text_body(content: Annotated[str, Body()]): return {"got": content}
-def form_field(title: Annotated[str, Form()]): return {"got": title}
-def form_model(order: Annotated[Order, Form()]): return {"got": order}
-def upload(file: UploadFile, title: Annotated[str, Form()] = ""): return {"got": [file.read().decode(), title]}
-def uploads(file: Annotated[list[UploadFile], File()]): return {"got": len(file)}
-def request_parameter(request: Request): return {"got": request.method}
-def request_by_name(request): return {"got": request.method}
-def state(state: State): return {"got": list(state)}
-def unreadable_with_default(service: Service = None): return {"got": service}
-def rest(first, **others): return {"got": [first, others]}
-def mutable_default(tag: list[str] = []): tag.append("x"); return {"got": tag}  # noqa: B006, E702
-async def stream(body: BodyStream): return {"got": [len(piece) async for piece in body]}
+def path_text(name):
+    return {"got": name}
+
+
+def path_int(name: int):
+    return {"got": name}
+
+
+def path_enum(name: Colour):
+    return {"got": name}
+
+
+def path_limited(name: Annotated[int, msgspec.Meta(ge=1)]):
+    return {"got": name}
+
+
+def query_scalar(page: int):
+    return {"got": page}
+
+
+def query_default(page: int = 7):
+    return {"got": page}
+
+
+def query_optional(page: int | None = None):
+    return {"got": page}
+
+
+def query_list(tag: list[int]):
+    return {"got": tag}
+
+
+def query_literal(sort: Literal["up", "down"] = "up"):
+    return {"got": sort}
+
+
+def query_alias(page: Annotated[int, Query(alias="p")]):
+    return {"got": page}
+
+
+def query_marked_default(page: int = Query(3)):
+    return {"got": page}
+
+
+def query_model(order: Annotated[Order, Query()]):
+    return {"got": order}
+
+
+def header(x_token: Annotated[str, Header()]):
+    return {"got": x_token}
+
+
+def cookie(theme: Annotated[str, Cookie()] = "light"):
+    return {"got": theme}
+
+
+def body(order: Order):
+    return {"got": order}
+
+
+def body_or_none(order: Order | None = None):
+    return {"got": order}
+
+
+def body_list(orders: list[Order]):
+    return {"got": orders}
+
+
+def raw_body(content: Annotated[bytes, Body()]):
+    return {"got": len(content)}
+
+
+def text_body(content: Annotated[str, Body()]):
+    return {"got": content}
+
+
+def form_field(title: Annotated[str, Form()]):
+    return {"got": title}
+
+
+def form_model(order: Annotated[Order, Form()]):
+    return {"got": order}
+
+
+def upload(file: UploadFile, title: Annotated[str, Form()] = ""):
+    return {"got": [file.read().decode(), title]}
+
+
+def uploads(file: Annotated[list[UploadFile], File()]):
+    return {"got": len(file)}
+
+
+def request_parameter(request: Request):
+    return {"got": request.method}
+
+
+def request_by_name(request):
+    return {"got": request.method}
+
+
+def state(state: State):
+    return {"got": list(state)}
+
+
+def unreadable_with_default(service: Service = None):
+    return {"got": service}
+
+
+def rest(first, **others):
+    return {"got": [first, others]}
+
+
+def mutable_default(tag: list[str] = []):
+    tag.append("x")
+    return {"got": tag}  # noqa: B006, E702
+
+
+async def stream(body: BodyStream):
+    return {"got": [len(piece) async for piece in body]}
 
 
 READS = [
@@ -105,20 +194,26 @@ READS = [
     pytest.param(body, "POST", {}, 422, id="body-missing"),
     pytest.param(body, "POST", {"body": b"{", "headers": JSON}, 400, id="body-malformed"),
     pytest.param(body_or_none, "POST", {}, None, id="body-optional"),
-    pytest.param(body_list, "POST", {"body": b'[{"item":"a"}]', "headers": JSON}, [{"item": "a", "quantity": 1}], id="body-list"),
+    pytest.param(
+        body_list, "POST", {"body": b'[{"item":"a"}]', "headers": JSON}, [{"item": "a", "quantity": 1}], id="body-list"
+    ),
     pytest.param(raw_body, "POST", {"body": b"abc"}, 3, id="raw-body"),
     pytest.param(text_body, "POST", {"body": b"abc"}, "abc", id="text-body"),
     pytest.param(form_field, "POST", {"body": b"title=x", "headers": FORM}, "x", id="form-field"),
     pytest.param(form_field, "POST", {"body": b"{}", "headers": JSON}, 415, id="form-field-from-json"),
     pytest.param(form_field, "POST", {}, 422, id="form-field-missing"),
-    pytest.param(form_model, "POST", {"body": b"item=a", "headers": FORM}, {"item": "a", "quantity": 1}, id="form-model"),
+    pytest.param(
+        form_model, "POST", {"body": b"item=a", "headers": FORM}, {"item": "a", "quantity": 1}, id="form-model"
+    ),
     pytest.param(upload, "POST", {"body": UPLOAD, "headers": BOUNDARY}, ["content", "hi"], id="file-and-field"),
     pytest.param(uploads, "POST", {"body": UPLOAD, "headers": BOUNDARY}, 1, id="files"),
     pytest.param(request_parameter, "GET", {}, "GET", id="request-by-type"),
     pytest.param(request_by_name, "GET", {}, "GET", id="request-by-name"),
     pytest.param(state, "GET", {}, [], id="state"),
     pytest.param(unreadable_with_default, "GET", {}, None, id="default-of-an-unreadable-type"),
-    pytest.param(rest, "GET", {"path_params": {"first": "a", "second": "b"}}, ["a", {"second": "b"}], id="rest-of-the-path"),
+    pytest.param(
+        rest, "GET", {"path_params": {"first": "a", "second": "b"}}, ["a", {"second": "b"}], id="rest-of-the-path"
+    ),
     pytest.param(stream, "POST", {"body": b"abc"}, [3], id="body-stream"),
 ]
 
@@ -170,8 +265,14 @@ def test_all_errors_of_a_request_are_in_one_answer(kit: Any) -> None:
     )
 
     assert 422 == answer.status
-    assert [("path", "name"), ("query", "page"), ("header", "x-token"), ("body", "$.item"), ("body", "$.quantity"),
-            ("query", "depth")] == [(error["in"], error["at"]) for error in answer.json()["errors"]]
+    assert [
+        ("path", "name"),
+        ("query", "page"),
+        ("header", "x-token"),
+        ("body", "$.item"),
+        ("body", "$.quantity"),
+        ("query", "depth"),
+    ] == [(error["in"], error["at"]) for error in answer.json()["errors"]]
 
 
 @pytest.mark.capability("C057")
@@ -245,9 +346,7 @@ def test_all_mistakes_of_a_route_are_found_together(kit: Any) -> None:
 
     def hook(d: Service): ...
 
-    assert ["COS-HANDLER-004"] * 3 + ["COS-HANDLER-014"] == sorted(
-        kit.find_mistakes(handler, before=(HookSpec(hook),))
-    )
+    assert ["COS-HANDLER-004"] * 3 + ["COS-HANDLER-014"] == sorted(kit.find_mistakes(handler, before=(HookSpec(hook),)))
 
 
 def test_the_text_of_an_unreadable_parameter(kit: Any) -> None:
@@ -303,7 +402,10 @@ PROVIDER_MISTAKES = [
         [Provider(First, first, "response"), Provider(Second, plain_second)], {}, "COS-HANDLER-008", id="outlived"
     ),
     pytest.param(
-        [Provider(First, first), Provider(Second, plain_second)], {"inline": True}, "COS-HANDLER-011", id="inline-with-exit"
+        [Provider(First, first), Provider(Second, plain_second)],
+        {"inline": True},
+        "COS-HANDLER-011",
+        id="inline-with-exit",
     ),
     pytest.param([Provider(First, unreadable)], {}, "COS-HANDLER-004", id="provider-that-cannot-be-called"),
 ]
@@ -351,21 +453,33 @@ def twice_async(function: Any) -> Any:
     return wrapper
 
 
-def plain(page: int): return {"got": page}
-async def plain_async(page: int): return {"got": page}
+def plain(page: int):
+    return {"got": page}
+
+
+async def plain_async(page: int):
+    return {"got": page}
 
 
 class Handler:
-    def __call__(self, page: int): return {"got": page}
-    def method(self, page: int): return {"got": page}
+    def __call__(self, page: int):
+        return {"got": page}
+
+    def method(self, page: int):
+        return {"got": page}
+
     @classmethod
-    def of_class(cls, page: int): return {"got": page}
+    def of_class(cls, page: int):
+        return {"got": page}
+
     @staticmethod
-    def static(page: int): return {"got": page}
+    def static(page: int):
+        return {"got": page}
 
 
 class AsyncHandler:
-    async def __call__(self, page: int): return {"got": page}
+    async def __call__(self, page: int):
+        return {"got": page}
 
 
 SHAPES = [
@@ -406,9 +520,9 @@ def test_depends_calls_a_function_once_for_each_request(kit: Any) -> None:
         return len(calls)
 
     def handler(
-        a: Annotated[int, Depends(count)],
-        b: Annotated[int, Depends(count)],
-        c: Annotated[int, Depends(count, use_cache=False)],
+        a: int = Depends(count),
+        b: int = Depends(count),
+        c: int = Depends(count, use_cache=False),
         d: int = Depends(count),
     ):
         return {"got": [a, b, c, d]}
@@ -457,7 +571,9 @@ def test_the_description_of_a_route_is_json(kit: Any) -> None:
     """`EndpointInfo.to_dict` has parameters, body, response and providers as plain values."""
     table = ProviderTable([Provider(Service, lambda: Service())])
 
-    def handler(name: UUID, order: Order, service: Service, page: Annotated[int, Query(alias="p", description="d")] = 1) -> Order: ...
+    def handler(
+        name: UUID, order: Order, service: Service, page: Annotated[int, Query(alias="p", description="d")] = 1
+    ) -> Order: ...
 
     info = kit.compile(handler, "/{name}", "POST", providers=table, meta={"audit": True}).info.to_dict()
     msgspec.json.encode(info)

@@ -16,6 +16,7 @@ from msgspec import inspect as shape
 
 from costrel.errors import ConfigurationError
 from costrel.handling.scalars import MAX_DIGITS, ScalarRejected, lift_for, list_decoder, scalar_decoder
+from costrel.handling.type_shapes import type_text
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 UUID_TEXT = "12345678-1234-5678-1234-567812345678"
@@ -241,7 +242,7 @@ def test_rejected_lists(type_: Any, texts: list[str], expected: list[tuple[str, 
         pytest.param(
             scalar_decoder,
             Colour | Literal["x"],
-            f"The query parameter `value` cannot be read from text as `{Colour | Literal['x']}`.",
+            f"The query parameter `value` cannot be read from text as `{type_text(Colour | Literal['x'])}`.",
             None,
             id="a-union-that-text-cannot-tell-apart",
         ),

@@ -97,10 +97,14 @@ LIFETIMES = [
     pytest.param("normal", "response", ["handler", "sent", "commit", "close"], id="normal-response"),
     pytest.param("normal", "app", ["handler", "sent"], id="normal-app"),
     pytest.param("http-error", "handler", ["handler", "rollback Forbidden", "close", "sent"], id="http-error-handler"),
-    pytest.param("http-error", "response", ["handler", "sent", "rollback Forbidden", "close"], id="http-error-response"),
+    pytest.param(
+        "http-error", "response", ["handler", "sent", "rollback Forbidden", "close"], id="http-error-response"
+    ),
     pytest.param("http-error", "app", ["handler", "sent"], id="http-error-app"),
     pytest.param("exception", "handler", ["handler", "rollback LookupError", "close", "sent"], id="exception-handler"),
-    pytest.param("exception", "response", ["handler", "sent", "rollback LookupError", "close"], id="exception-response"),
+    pytest.param(
+        "exception", "response", ["handler", "sent", "rollback LookupError", "close"], id="exception-response"
+    ),
     pytest.param("exception", "app", ["handler", "sent"], id="exception-app"),
     pytest.param("stream", "handler", ["handler", "streamed", "commit", "close", "sent"], id="stream-handler"),
     pytest.param("stream", "response", ["handler", "streamed", "sent", "commit", "close"], id="stream-response"),
@@ -109,14 +113,20 @@ LIFETIMES = [
         "stream-fails", "handler", ["handler", "rollback LookupError", "close", "sent"], id="stream-that-fails-handler"
     ),
     pytest.param(
-        "stream-fails", "response", ["handler", "sent", "rollback LookupError", "close"], id="stream-that-fails-response"
+        "stream-fails",
+        "response",
+        ["handler", "sent", "rollback LookupError", "close"],
+        id="stream-that-fails-response",
     ),
     pytest.param("stream-fails", "app", ["handler", "sent"], id="stream-that-fails-app"),
     pytest.param(
         "stream-aborted", "handler", ["handler", "rollback GeneratorExit", "close", "sent"], id="stream-aborted-handler"
     ),
     pytest.param(
-        "stream-aborted", "response", ["handler", "sent", "rollback GeneratorExit", "close"], id="stream-aborted-response"
+        "stream-aborted",
+        "response",
+        ["handler", "sent", "rollback GeneratorExit", "close"],
+        id="stream-aborted-response",
     ),
     pytest.param("stream-aborted", "app", ["handler", "sent"], id="stream-aborted-app"),
     pytest.param("background", "handler", ["handler", "commit", "close", "sent", "worked"], id="background-handler"),

@@ -30,6 +30,7 @@ from costrel.handling.type_shapes import (
     is_pydantic_class,
     is_scalar,
     is_union,
+    type_text,
     union_members,
 )
 
@@ -210,3 +211,21 @@ def test_without_pydantic_no_class_is_one_of_its_own(monkeypatch: pytest.MonkeyP
 
     assert not is_pydantic_class(look_alike)
     assert "pydantic" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        pytest.param(int, "int", id="a-class"),
+        pytest.param(None, "None", id="none"),
+        pytest.param(NONE_TYPE, "None", id="the-type-of-none"),
+        pytest.param(list[int], "list[int]", id="a-parameter"),
+        pytest.param(Any, "Any", id="any"),
+        pytest.param(Literal["a"], "Literal['a']", id="a-literal"),
+        pytest.param(int | None, "int | None", id="a-union"),
+    ],
+)
+def test_type_text(annotation: Any, expected: str) -> None:
+    """A type is written as it stands in code."""
+
+    assert expected == type_text(annotation)

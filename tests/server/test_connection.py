@@ -416,3 +416,19 @@ def test_client_disconnected_is_no_exception(kit: Any) -> None:
     """`except Exception` in a handler does not swallow the client's leaving."""
 
     assert not issubclass(ClientDisconnected, Exception)
+
+
+@pytest.mark.security("A44")
+def test_websocket_handshake_is_501_for_now(kit: Any) -> None:
+    """A proper handshake is answered with 501 and a close, and no handler sees it."""
+    handshake = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    async def main() -> None:
+        async with kit.wire() as wire:
+            await wire.send(handshake + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+
+            assert [501] == wire.statuses
+            assert [] == wire.application.requests
+            assert wire.is_closed
+
+    asyncio.run(main())

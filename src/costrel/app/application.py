@@ -118,9 +118,7 @@ class App(Assembly):
             self.events.emit("request_started", {"request": request})
         target = frozen.routes.find(request)
         if target is None:
-            target = frozen.unmatched.find(request)
-            if target is None:
-                raise LookupError("a built application answers every path")
+            target = frozen.answer_unmatched(request)
         request.route = target.route
         if self._announce_match:
             self.events.emit("request_matched", {"request": request, "route": target.route})

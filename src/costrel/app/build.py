@@ -44,7 +44,7 @@ from costrel.routing import (
 __all__ = ["BuildInput", "build"]
 
 ALL_METHODS = None
-REST = "{unmatched_path:path}"
+REST = "{unmatched_path:path(leading_slash=true)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class _Build:
     blueprints: dict[str, Scope] = field(default_factory=dict)
     endpoints: list[Endpoint] = field(default_factory=list)
     taken_names: dict[str, tuple[Callable[..., object], str]] = field(default_factory=dict)
+    elsewhere: Target | None = None
 
 
 def build(given: BuildInput) -> FrozenApp:
@@ -98,6 +99,8 @@ def build(given: BuildInput) -> FrozenApp:
         _add_mount(state, mount, root)
     routes, table_mistakes = build_table(state.entries)
     state.mistakes.extend(table_mistakes)
+    if any(getattr(entry.when, "vary", ()) for entry in routes.entries):
+        routes, _ = build_table([_with_vary(entry, routes.vary_of(entry)) for entry in routes.entries])
     _add_unmatched(state, routes)
     unmatched, _ = build_table(state.unmatched)
     if state.mistakes:
@@ -113,6 +116,7 @@ def build(given: BuildInput) -> FrozenApp:
         mounts=MappingProxyType({mount.name: mount for mount in given.mounts}),
         providers=_provider_table(given, root),
         converter=_converter(given, root),
+        elsewhere=state.elsewhere,
     )
 
 
@@ -244,21 +248,21 @@ def _compile(
     )
     endpoint, mistakes = compile_endpoint(spec)
     state.mistakes.extend(mistakes)
-    if endpoint is not None and (fields := getattr(options.get("when"), "vary", ())):
-        return _with_vary(endpoint, fields)
     return endpoint
 
 
-def _with_vary(endpoint: Endpoint, field_names: tuple[str, ...]) -> Endpoint:
+def _with_vary(entry: RouteEntry[Target], field_names: tuple[str, ...]) -> RouteEntry[Target]:
     """Add the header fields that chose between routes to ``Vary``, so that caches keep the answers apart."""
-    inner = endpoint.dispatch
+    if not field_names:
+        return entry
+    inner = entry.target.dispatch
 
     async def dispatch(request: Request) -> Response:
         response = await inner(request)
         response.vary(*field_names)
         return response
 
-    return replace(endpoint, dispatch=dispatch)
+    return replace(entry, target=replace(entry.target, dispatch=dispatch))
 
 
 def _hooks(functions: Sequence[Callable[..., object]]) -> list[HookSpec]:
@@ -310,7 +314,7 @@ def _add_mount(state: _Build, mount: Mount, root: Scope) -> None:
         return enter_mount(mount, state.given.app, request)
 
     dispatch = compile_layers(enter, layers, _converter(state.given, root).convert)
-    for text in ([prefix] if prefix else []) + [f"{prefix}/", f"{prefix}/{{mounted_path:path}}"]:
+    for text in ([prefix] if prefix else []) + [f"{prefix}/", f"{prefix}/{{mounted_path:path(leading_slash=true)}}"]:
         pattern = _parse(state, text, mount.where)
         if pattern is not None:
             entry = RouteEntry(
@@ -357,6 +361,8 @@ def _add_unmatched(state: _Build, routes: object) -> None:
         state.mistakes.extend(mistakes)
         if endpoint is None:
             continue
+        target = Target(endpoint.dispatch, None)
+        state.elsewhere = state.elsewhere or target
         for text in ([scope.prefix] if scope.prefix else []) + [f"{scope.prefix}/", f"{scope.prefix}/{REST}"]:
             pattern = _parse(state, text, scope.where)
             if pattern is not None:
@@ -364,7 +370,7 @@ def _add_unmatched(state: _Build, routes: object) -> None:
                     RouteEntry(
                         pattern=pattern,
                         methods=ALL_METHODS,
-                        target=Target(endpoint.dispatch, None),
+                        target=target,
                         host=_host(state, scope),
                         trailing_slash="strict",
                         where=scope.where,

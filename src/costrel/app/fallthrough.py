@@ -20,7 +20,4 @@ async def pass_on(frozen: FrozenApp, request: Request) -> Response:
             continue
     request.route = None
     request.path_params = {}
-    unmatched = frozen.unmatched.find(request)
-    if unmatched is None:
-        raise LookupError("a built application answers every path")
-    return await unmatched.dispatch(request)
+    return await frozen.answer_unmatched(request).dispatch(request)

@@ -13,7 +13,7 @@ from costrel.app.conversion import ErrorConverter
 from costrel.app.mounting import Mount
 from costrel.app.scopes import Scope
 from costrel.handling import Endpoint, EndpointInfo, ProviderTable
-from costrel.messages import Dispatch
+from costrel.messages import Dispatch, Request
 from costrel.routing import NameIndex, RouteTable
 
 __all__ = ["FrozenApp", "RouteInfo", "Target"]
@@ -63,6 +63,7 @@ class FrozenApp:
         mounts: mounted applications by name.
         providers: all providers, for those that live as long as the app.
         converter: from an exception to a response, for what happens outside every route.
+        elsewhere: the app's own answer for a request whose target is no path, such as ``OPTIONS *``.
     """
 
     routes: RouteTable[Target]
@@ -75,3 +76,11 @@ class FrozenApp:
     mounts: Mapping[str, Mount]
     providers: ProviderTable
     converter: ErrorConverter
+    elsewhere: Target | None
+
+    def answer_unmatched(self, request: Request) -> Target:
+        """Find what answers a request that no route matches, for whatever stands where a path should."""
+        target = self.unmatched.find(request) or self.elsewhere
+        if target is None:
+            raise LookupError("a built application answers every request")
+        return target

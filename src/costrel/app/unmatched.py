@@ -23,7 +23,15 @@ def answer_unmatched(routes: RouteTable[Target], debug: bool) -> Callable[[Reque
     In debug mode the 404 carries the patterns that nearly matched.
     """
 
+    every_method = _methods_of(routes)
+    vary = sorted({name for entry in routes.entries for name in getattr(entry.when, "vary", ())})
+    # A 404 may be kept by caches, and another value of these fields might have found something.
+    headers = {"Vary": ", ".join(vary)} if vary else None
+
     def unmatched(request: Request) -> Response:
+        if request.route_path == "*" and request.method == "OPTIONS":
+            # RFC 9110 §9.3.7: an asterisk asks about the server in general.
+            return Response(None, 204, {"Allow": every_method})
         found = routes.explain(request)
         if found.redirect_to is not None:
             prefix = request.root_path + request.mount_prefix
@@ -37,7 +45,15 @@ def answer_unmatched(routes: RouteTable[Target], debug: bool) -> Callable[[Reque
                 "This is the address of a WebSocket.", headers={"Upgrade": "websocket", "Connection": "upgrade"}
             )
         if debug and found.near:
-            raise NotFound(near=list(found.near))
-        raise NotFound
+            raise NotFound(headers=headers, near=list(found.near))
+        raise NotFound(headers=headers)
 
     return unmatched
+
+
+def _methods_of(routes: RouteTable[Target]) -> str:
+    """Return the methods that any route has, as the value of ``Allow``."""
+    methods = {method for entry in routes.entries for method in entry.methods or ()} - {"WEBSOCKET"}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods | {"OPTIONS"}))

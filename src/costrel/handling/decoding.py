@@ -20,7 +20,7 @@ from costrel.handling.error_text import clean_message
 from costrel.handling.form_models import FieldsDecoder, form_decoder, is_form_type, model_decoder
 from costrel.handling.pydantic_types import PydanticBody, contains_pydantic, decode_member
 from costrel.handling.scalars import ScalarRejected, list_decoder, scalar_decoder
-from costrel.handling.type_shapes import is_body_type, is_list_of_scalars, is_pydantic_class, is_scalar
+from costrel.handling.type_shapes import is_body_type, is_list_of_scalars, is_pydantic_class, is_scalar, type_text
 from costrel.handling.unique_keys import check_unique_keys
 from costrel.messages import check_json_shape, decode_json, is_bounded_type
 
@@ -159,14 +159,10 @@ def _undecodable(type_: object, why: str, fix: str = "") -> ConfigurationError:
     return ConfigurationError(
         Mistake(
             "COS-HANDLER-201",
-            f"A body cannot be decoded to `{_name_of(type_)}`.",
+            f"A body cannot be decoded to `{type_text(type_)}`.",
             why=why,
             fix=fix
             or "Declare a Struct, a dataclass, a `TypedDict`, an attrs class or a pydantic model whose fields "
             "are such types or plain ones,\nor provide the value as a service:  app.provide(Type, make_it)",
         )
     )
-
-
-def _name_of(type_: object) -> str:
-    return type_.__name__ if isinstance(type_, type) and not hasattr(type_, "__origin__") else str(type_)

@@ -24,7 +24,7 @@ from costrel.handling.pydantic_types import (
     validate_fields,
 )
 from costrel.handling.scalars import Lift, lift_for
-from costrel.handling.type_shapes import bare_type, is_object_class, is_pydantic_class
+from costrel.handling.type_shapes import bare_type, is_object_class, is_pydantic_class, type_text
 from costrel.messages import DEFAULT_LIMITS, MessageLimits, decode_json
 
 __all__ = ["FieldsDecoder", "form_decoder", "is_form_type", "model_decoder"]
@@ -273,7 +273,7 @@ def _not_fields(type_: object, source: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         Mistake(
             "COS-HANDLER-203",
-            f"`{getattr(type_, '__name__', type_)}` cannot be read from the fields of the {source}.",
+            f"`{type_text(type_)}` cannot be read from the fields of the {source}.",
             why=why,
             fix="Declare a Struct, a dataclass, a `TypedDict`, an attrs class or a pydantic model,\n"
             "or read each field as a parameter of its own.",

@@ -71,9 +71,10 @@ def encode_hook(value: Any) -> Any:
     """
     if is_pydantic_class(type(value)):
         return msgspec.Raw(type(value).__pydantic_serializer__.to_json(value))
-    for plain in (str, int, float):
-        if isinstance(value, plain):
-            return plain(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, collections.abc.Mapping):
         return dict(value)
     raise TypeError(f"An object of type `{type(value).__name__}` has no form in JSON")
@@ -156,7 +157,7 @@ class ValueResponders:
     def make_text(self, value: Any) -> Response:
         """Make a page, or text of the route's media type."""
         options = self._options
-        return Response(str(value), options.status_code or 200, None, options.media_type)
+        return Response(value, options.status_code or 200, None, options.media_type)
 
     def make_bytes(self, value: Any) -> Response:
         """Make a response of bytes, ``application/octet-stream`` unless the route says otherwise."""
@@ -238,9 +239,9 @@ def _is_headers(value: object) -> bool:
 
 
 def _add_headers(response: Response, headers: Any) -> None:
-    """Set header fields; a name that a list has twice is sent twice."""
+    """Set header fields; a name that a list has twice is sent twice, and cookies set before stay."""
     fields = Headers(headers)
-    names = {name for name, _ in fields.raw}
+    names = {name for name, _ in fields.raw} - {b"set-cookie"}
     response.headers.raw[:] = [line for line in response.headers.raw if line[0] not in names]
     response.headers.raw.extend(fields.raw)
 

@@ -7,6 +7,7 @@ because they answer one question: how do I say what I mean?
 from __future__ import annotations
 
 from costrel.errors import ConfigurationError, Mistake, ProgrammerError
+from costrel.handling.type_shapes import type_text
 
 __all__ = [
     "content_without_body",
@@ -14,16 +15,8 @@ __all__ = [
     "no_response_value",
     "not_as_declared",
     "returned_none",
-    "type_text",
     "unencodable",
 ]
-
-
-def type_text(annotation: object) -> str:
-    """Write a type as it is written in code."""
-    if isinstance(annotation, type) and not hasattr(annotation, "__origin__"):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "")
 
 
 def no_response_type(annotation: object, where: str, why: str = "") -> ConfigurationError:

@@ -21,7 +21,7 @@ from msgspec import inspect as shape
 from costrel.errors import ConfigurationError, Mistake
 from costrel.handling.constraints import Node, unwrap_node
 from costrel.handling.error_collector import ErrorCollector
-from costrel.handling.type_shapes import bare_type, is_list_of_scalars, is_scalar
+from costrel.handling.type_shapes import bare_type, is_list_of_scalars, is_scalar, type_text
 
 __all__ = ["MAX_DIGITS", "Lift", "ScalarRejected", "lift_for", "list_decoder", "scalar_decoder"]
 
@@ -271,11 +271,10 @@ def _collector_of(annotation: object, source: str, name: str) -> ErrorCollector:
 
 
 def _unreadable(annotation: object, source: str, name: str, why: str) -> ConfigurationError:
-    shown = annotation.__name__ if _is_plain(annotation) and isinstance(annotation, type) else annotation
     return ConfigurationError(
         Mistake(
             "COS-HANDLER-202",
-            f"The {source} parameter `{name}` cannot be read from text as `{shown}`.",
+            f"The {source} parameter `{name}` cannot be read from text as `{type_text(annotation)}`.",
             why=why,
             fix="Use str, int, float, bool, Decimal, UUID, date, datetime, time, timedelta, an Enum or a Literal,\n"
             "a union of them, or a list of them for a key that may be repeated.",

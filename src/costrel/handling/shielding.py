@@ -94,7 +94,10 @@ async def shielded(coroutine: Coroutine[Any, Any, _T], timeout_seconds: float = 
         BaseException: whatever the coroutine raised, when the task was not cancelled.
     """
     shield = _Shielded(coroutine, timeout_seconds)
+    task = asyncio.current_task()
+    cancelling_before = task.cancelling() if task is not None else 0
     result: _T = await shield
-    if shield.cancelled is not None:
+    # A timeout inside takes its cancellation back; one of somebody else is still counted.
+    if shield.cancelled is not None and task is not None and task.cancelling() > cancelling_before:
         raise shield.cancelled
     return result

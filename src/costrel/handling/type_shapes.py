@@ -31,6 +31,7 @@ __all__ = [
     "is_pydantic_class",
     "is_scalar",
     "is_union",
+    "type_text",
     "union_members",
 ]
 
@@ -83,6 +84,17 @@ def bare_type(annotation: object) -> object:
             annotation = annotation.__value__
         else:
             return NONE_TYPE if annotation is None else annotation
+
+
+def type_text(annotation: object) -> str:
+    """Write a type as it stands in code.
+
+    >>> type_text(int), type_text(list[int]), type_text(None)
+    ('int', 'list[int]', 'None')
+    """
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return "None" if annotation is NONE_TYPE else annotation.__name__
+    return str(annotation).replace("typing.", "")
 
 
 def is_union(annotation: object) -> bool:

@@ -318,7 +318,11 @@ class Connection(Wire):
                 data = b"%b%d\r\n\r\n%b" % (head, len(body), body)
                 exchange.status_code = response.status_code
                 exchange.bytes_sent = len(data)
-                self.write(data)
+                transport = self._transport
+                if transport is None or self.phase is not _HANDLING:
+                    raise ClientDisconnected
+                self._written_bytes += len(data)
+                transport.write(data)
             else:
                 self._settle_keep_alive(exchange)
                 await send_response(self, exchange, response, core.heads)
@@ -504,7 +508,6 @@ class Connection(Wire):
                 self._close()
         elif phase is _HEAD_PHASE:
             if waited > settings.header_timeout_seconds:
-                logger.info("request_refused status_code=408 method=- target=-")
                 exchange = NativeExchange(self, "", "1.1", False, [])
                 exchange.path, exchange.raw_path, exchange.query_string = "", b"", b""
                 self._refuse(exchange, HEADER_TIMEOUT)

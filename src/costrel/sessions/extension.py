@@ -94,21 +94,20 @@ def _make_layer(keeper: SessionKeeper) -> Layer:
                 # The application around this one keeps the same cookie: one session for both, and it writes it.
                 return await call_next(request)
         request.session = session = CookieSession(keeper, request)
+        opens_socket = False
         try:
             response = await call_next(request)
             keeper.save(request, session, response)
-            if request.is_websocket and response.status_code == 101:
-                # A socket's handler runs after its handshake: the cookie is gone, and what it said can still be read.
+            opens_socket = response.status_code == 101
+        finally:
+            if opens_socket:
+                # A socket's handler runs after its handshake: the cookie has gone, what was in it can still be read.
                 session.close_for_writing()
                 request.on_end(lambda _: session.close())
             else:
                 session.close()
-        except BaseException:
-            session.close()
-            raise
-        finally:
-            if outer is not None:
-                request.session = outer
+                if outer is not None:
+                    request.session = outer
         return response
 
     return keep_session

@@ -6,7 +6,7 @@ The key and the form in the session are Flask's, so messages survive the way fro
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final, Literal, overload
+from typing import Final, Literal, overload
 
 from costrel.errors import OutsideRequest, RequestEnded
 from costrel.messages import Request, current_request
@@ -14,6 +14,7 @@ from costrel.messages import Request, current_request
 __all__ = ["flash", "get_flashed_messages"]
 
 KEY: Final = "_flashes"
+STATE_KEY: Final = "costrel.flashed_messages"  # no identifier, so no attribute of an application's state
 
 
 def flash(message: str, category: str = "message") -> None:
@@ -60,10 +61,10 @@ def get_flashed_messages(
         MissingSecretKey: the application has no secret key.
     """
     request = _current("get_flashed_messages")
-    taken: Any = request.state.flashed_messages if "flashed_messages" in request.state else None
+    kept = vars(request.state)
+    taken: list[tuple[str, str]] | None = kept.get(STATE_KEY)
     if taken is None:
-        found = request.session.pop(KEY, ())
-        taken = request.state.flashed_messages = [(category, message) for category, message in found]
+        taken = kept[STATE_KEY] = [(category, message) for category, message in request.session.pop(KEY, ())]
     chosen = [pair for pair in taken if not category_filter or pair[0] in category_filter]
     return chosen if with_categories else [message for _, message in chosen]
 

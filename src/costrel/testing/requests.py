@@ -78,4 +78,3 @@ def new_request(
     )
     request.route_path = path
     return request
-

@@ -5,8 +5,8 @@ The asynchronous class does the work; the synchronous one runs it on the loop of
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeVar, overload
 
 from costrel.errors import Disconnect
@@ -47,6 +47,21 @@ class AsyncTestWebSocket:
         self._channel = channel
         self.headers: Headers = call.accepted
         self.subprotocol: str = call.accepted.get("sec-websocket-protocol", "")
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, core: ClientCore, url: str, subprotocols: Iterable[str], options: RequestOptions
+    ) -> AsyncIterator[AsyncTestWebSocket]:
+        """Open a socket for a block; for `AsyncTestClient`."""
+        await core.start()
+        call, channel = await core.open_websocket(url, subprotocols, options, core.context_of_caller)
+        is_broken = True
+        try:
+            yield cls(call, channel)
+            is_broken = False
+        finally:
+            await core.close_websocket(call, raises=not is_broken)
 
     async def send_text(self, message: str) -> None:
         """Send a text message.

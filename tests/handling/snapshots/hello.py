@@ -1,0 +1,13 @@
+async def hello(request, guarded=False):
+    if request.deadline_at is not None and not guarded:
+        return await guard(request, hello, True)
+    try:
+        value = await handler()
+        response = respond(value).owned_by(request.exchange)
+        if type(response.body) is not bytes or response.needs_resolving:
+            return await start_stream(request, response)
+        return response
+    except Pass as passed:
+        return await convert(request, refuse_pass(passed))
+    except Exception as error:
+        return await convert(request, error)

@@ -1,0 +1,19 @@
+async def answer_form(request, guarded=False):
+    if request.deadline_at is not None and not guarded:
+        return await guard(request, answer_form, True)
+    try:
+        await request.read()
+        check_form_type(request)
+        errors = []
+        title = read_title(request, errors)
+        if errors:
+            raise ValidationFailed(errors)
+        value = handler(title)
+        response = respond(value).owned_by(request.exchange)
+        if type(response.body) is not bytes or response.needs_resolving:
+            return await start_stream(request, response)
+        return response
+    except Pass as passed:
+        return await convert(request, refuse_pass(passed))
+    except Exception as error:
+        return await convert(request, error)

@@ -1,0 +1,20 @@
+async def show(request, guarded=False):
+    if request.deadline_at is not None and not guarded:
+        return await guard(request, show, True)
+    try:
+        errors = []
+        id = request.path_params.get("id")
+        if type(id) is not int_type:
+            id = read_id(request, None)
+        verbose = read_verbose(request, errors)
+        if errors:
+            raise ValidationFailed(errors)
+        value = await handler(id, verbose)
+        response = respond(value).owned_by(request.exchange)
+        if type(response.body) is not bytes or response.needs_resolving:
+            return await start_stream(request, response)
+        return response
+    except Pass as passed:
+        return await convert(request, refuse_pass(passed))
+    except Exception as error:
+        return await convert(request, error)
