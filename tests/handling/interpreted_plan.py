@@ -1,7 +1,7 @@
 """The slow interpreter of plans: written for being obviously right, never for speed.
 
-It runs a plan step by step on the loop, without segments, threads or generated code. The compiled endpoint must give the
-same answer and call the user's functions in the same order.
+It runs a plan step by step on the loop, without segments, threads or generated code. The compiled endpoint must give
+the same answer and call the user's functions in the same order.
 """
 
 from __future__ import annotations

@@ -84,12 +84,16 @@ class Route:
         elif colour == "async":
             body = f"async def made({head}):\n    return enter(locals())"
         elif colour == "class":
-            body = f"class made:\n    def __init__(self, {head}):\n        values = locals()\n        del values['self']\n        enter(values)\n    def __repr__(self):\n        return 'made'"
+            body = (
+                f"class made:\n    def __init__(self, {head}):\n        values = locals()\n        del values['self']\n"
+                "        enter(values)\n    def __repr__(self):\n        return 'made'"
+            )
         else:
             prefix = "async " if colour == "async-yield" else ""
             body = (
                 f"{prefix}def made({head}):\n    value = enter(locals())\n    try:\n        yield value\n"
-                "    except BaseException as error:\n        leave(error)\n        raise\n    else:\n        leave(None)"
+                "    except BaseException as error:\n        leave(error)\n        raise\n"
+                "    else:\n        leave(None)"
             )
         exec(body, namespace)
         return namespace["made"]

@@ -11,8 +11,19 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from costrel.handling import Body, Cookie, Depends, File, Form, Header, HookSpec, Provider, ProviderTable, Query
-from costrel.handling import compile_endpoint
+from costrel.handling import (
+    Body,
+    Cookie,
+    Depends,
+    File,
+    Form,
+    Header,
+    HookSpec,
+    Provider,
+    ProviderTable,
+    Query,
+    compile_endpoint,
+)
 from costrel.messages import BodyStream, Request, Response, State, UploadFile, WebSocket
 
 if TYPE_CHECKING:

@@ -1,32 +1,35 @@
 """From an exception to a response: error handlers, then problem details.
 
-The order is Flask's: a handler for the status before one for a class, the blueprint before the app, the most
-specific class first; the order of registration never matters. What nobody handles becomes a `Failure`, and the
-responder for that type makes the response: RFC 9457 problem details, or a page.
+Which handler answers is in `error_handlers`. What nobody handles becomes a `Failure`, and the responder for that type
+makes the response: RFC 9457 problem details, or a page.
 
-A 500 says nothing about its cause. The cause is logged here, once, with its traceback.
+A 500 says nothing about its cause. The cause is logged here, once, with its traceback. An exception that a layer raises
+again with `Response.raise_for_exception` leads to the response it was made into.
 """
 
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from inspect import iscoroutinefunction, signature
+from inspect import isawaitable
 from typing import cast
 
+from costrel.app.error_handlers import BoundErrorHandler, ErrorHandlerTable
 from costrel.app.registration import ErrorHandler
-from costrel.errors import BadRequest, HTTPError, InternalServerError, Mistake, ServiceUnavailable
+from costrel.errors import BadRequest, HTTPError, InternalServerError, ServiceUnavailable
 from costrel.execution import DeadlineExceeded, hop
 from costrel.handling import response_maker
 from costrel.http import MissingKey, problem_from
-from costrel.messages import Failure, Request, Response, encode_json
+from costrel.messages import Failure, Request, Response, TextAs, encode_json
 
-__all__ = ["ErrorConverter", "ResponseRaised", "problem_response", "wrong_keys"]
+__all__ = ["ErrorConverter", "ResponseRaised", "problem_response"]
 
 logger = logging.getLogger("costrel.error")
 
 Responders = Mapping[type, Callable[[object], Response]]
-Handlers = Mapping[type[Exception], ErrorHandler]
+
+_ANSWER = "__costrel_answer__"
 
 
 def problem_response(failure: object) -> Response:
@@ -54,6 +57,7 @@ class ErrorConverter:
         scopes: the error handlers, those of the innermost blueprint first, those of the app last.
         responders: type -> response; the one for `Failure` makes what nobody handles.
         emit: tells the app's listeners of an event.
+        text_as: what a `str` is that an error handler returns.
     """
 
     def __init__(
@@ -61,97 +65,104 @@ class ErrorConverter:
         scopes: Sequence[Sequence[ErrorHandler]],
         responders: Responders,
         emit: Callable[[str, Mapping[str, object]], None],
+        text_as: TextAs = "html",
     ) -> None:
-        by_status: list[dict[int, Handlers]] = []
-        by_class: list[Handlers] = []
-        for handlers in scopes:
-            statuses: dict[int, dict[type[Exception], ErrorHandler]] = {}
-            classes: dict[type[Exception], ErrorHandler] = {}
-            for handler in handlers:
-                if isinstance(handler.key, int):
-                    statuses.setdefault(handler.key, {})[HTTPError] = handler
-                else:
-                    classes[handler.key] = handler
-            by_status.append(cast("dict[int, Handlers]", statuses))
-            by_class.append(classes)
-        self._by_status = by_status
-        self._by_class = by_class
+        self._handlers = ErrorHandlerTable(scopes)
         self._make_failure = responders.get(Failure, problem_response)
         self._emit = emit
         self._make = response_maker(
-            None, status_code=None, text_as="html", media_type=None, responders=responders, debug=False, where=""
+            None, status_code=None, text_as=text_as, media_type=None, responders=responders, debug=False, where=""
         ).make
 
-    def find(self, exception: Exception) -> ErrorHandler | None:
-        """Return the handler for an exception: by status first, then by class, the innermost scope first."""
-        classes = type(exception).__mro__
-        if isinstance(exception, HTTPError):
-            for scope in self._by_status:
-                if found := scope.get(exception.status_code):
-                    return found[HTTPError]
-        for cls in classes:
-            for handlers in self._by_class:
-                if cls in handlers:
-                    return handlers[cls]
-        return None
-
     async def convert(self, request: Request, exception: Exception) -> Response:
-        """Make the response; an error handler that fails itself becomes a 500."""
+        """Make the response; an error handler that fails itself becomes a 500. It raises no `Exception`."""
+        exception = _single(exception)
         if isinstance(exception, ResponseRaised):
             return exception.response
-        original = exception
-        exception = _as_http_error(exception)
-        handler = self.find(exception)
-        response: Response
+        answer = _answer_of(exception, request)
+        if answer is not None:
+            return answer
         try:
-            if handler is not None:
-                response = await self._call(handler, exception, request)
-            else:
-                response = await self._unhandled(exception, request)
+            response = await self._answer(_as_http_error(exception), request)
+        except ResponseRaised as raised:
+            response = raised.response
         except Exception as second:
-            second.__context__ = exception
-            response = await self._unhandled(second, request)
+            # `second` has the first one as its context; both are in the log.
+            exception = second
+            response = self._refuse(second, request)
+        response = response.owned_by(request.exchange)
         if response.exception is None:
-            response.exception = original
+            response.exception = exception
+        _remember(exception, request, response)
         return response
 
-    async def _call(self, handler: ErrorHandler, exception: Exception, request: Request) -> Response:
+    async def _answer(self, error: Exception, request: Request) -> Response:
+        """Ask the error handlers; an exception nobody expected gets a second chance as a 500."""
+        handler = self._handlers.find(error)
+        if handler is not None:
+            return await self._call(handler, error, request)
+        if isinstance(error, HTTPError):
+            return self._fail(error, error)
+        failure = self._report(error, request)
+        handler = self._handlers.find(failure)
+        return self._fail(failure, error) if handler is None else await self._call(handler, failure, request)
+
+    async def _call(self, handler: BoundErrorHandler, error: Exception, request: Request) -> Response:
         """Call a user's error handler, in a thread when it is a ``def``."""
-        function = handler.function
-        takes_request = len(signature(function).parameters) > 1
-        arguments = (request, exception) if takes_request else (exception,)
-        if iscoroutinefunction(function):
-            value = await cast("Awaitable[object]", function(*arguments))
+        arguments = handler.arguments(error, request)
+        if handler.is_async:
+            value = await cast("Awaitable[object]", handler.function(*arguments))
         else:
             lane = request.exchange.loop_state.handlers
-            value = await hop(lane, request.worker, lambda args: function(*args), arguments)
+            value = await hop(lane, request.worker, lambda items: handler.function(*items), arguments)
+            if isawaitable(value):
+                value = await value
+        if isinstance(value, Response):
+            return value
         response = self._make(value)
-        if not isinstance(value, Response) and response.status_code in (200, 204):
-            response.status_code = getattr(exception, "status_code", 500)
+        if not _says_status(value):
+            response.status_code = getattr(error, "status_code", 500)
+        for name, field_value in getattr(error, "headers", {}).items():
+            response.headers.setdefault(name, field_value)
         return response
 
-    async def _unhandled(self, exception: Exception, request: Request) -> Response:
-        """Answer what no handler wants: an `HTTPError` as itself, all else as a 500 that is logged."""
-        if isinstance(exception, HTTPError):
-            error = exception
-        else:
-            logger.error(
-                "request_failed method=%s path=%r request_id=%s",
-                request.method,
-                request.path[:200],
-                request.id,
-                exc_info=exception,
-            )
-            self._emit("request_failed", {"request": request, "exception": exception})
-            error = InternalServerError(request_id=request.id)
-            handler = self.find(error)
-            if handler is not None:
-                error.__cause__ = exception
-                return await self._call(handler, error, request)
-        response = self._make_failure(Failure(problem_from(error), exception))
+    def _report(self, exception: Exception, request: Request) -> InternalServerError:
+        """Log an exception nobody expected and tell the listeners; return what the client may know of it."""
+        logger.error(
+            "request_failed method=%s path=%r request_id=%s",
+            request.method,
+            request.path[:200],
+            request.id,
+            exc_info=exception,
+        )
+        self._emit("request_failed", {"request": request, "exception": exception})
+        failure = InternalServerError(request_id=request.id)
+        failure.__cause__ = exception
+        return failure
+
+    def _refuse(self, exception: Exception, request: Request) -> Response:
+        """Answer what was raised while an error was answered; no handler is asked again."""
+        error = exception if isinstance(exception, HTTPError) else self._report(exception, request)
+        return self._fail(error, exception)
+
+    def _fail(self, error: HTTPError, exception: Exception) -> Response:
+        """Make the response of an error that nobody handles; a page that fails becomes a problem document."""
+        failure = Failure(problem_from(error), exception)
+        try:
+            response = self._make_failure(failure)
+        except Exception:
+            logger.exception("error_page_failed status_code=%d", error.status_code)
+            response = problem_response(failure)
         for name, value in error.headers.items():
             response.headers[name] = value
         return response
+
+
+def _single(exception: Exception) -> Exception:
+    """Take an exception out of the groups in which it is alone."""
+    while isinstance(exception, ExceptionGroup) and len(exception.exceptions) == 1:
+        exception = exception.exceptions[0]
+    return exception
 
 
 def _as_http_error(exception: Exception) -> Exception:
@@ -160,27 +171,22 @@ def _as_http_error(exception: Exception) -> Exception:
         return BadRequest(f"`{exception.key}` is missing in the {exception.source} of the request.")
     if isinstance(exception, DeadlineExceeded):
         return ServiceUnavailable("The request took too long.", headers={"Retry-After": "1"})
-    if isinstance(exception, ExceptionGroup) and len(exception.exceptions) == 1:
-        return _as_http_error(exception.exceptions[0])
     return exception
 
 
-def wrong_keys(handlers: Sequence[ErrorHandler]) -> list[Mistake]:
-    """Return a mistake for each handler whose key is neither an error status nor an exception class."""
-    mistakes = []
-    for handler in handlers:
-        key = handler.key
-        if isinstance(key, int) and 400 <= key <= 599:
-            continue
-        if isinstance(key, type) and issubclass(key, Exception):
-            continue
-        mistakes.append(
-            Mistake(
-                "COS-APP-022",
-                f"`errorhandler({key!r})` is neither for a status nor for an exception class.",
-                where=handler.where,
-                why="An error handler is found by a status from 400 to 599 or by a subclass of `Exception`.",
-                fix="@app.errorhandler(404)      or      @app.errorhandler(OrderNotFound)",
-            )
-        )
-    return mistakes
+def _says_status(value: object) -> bool:
+    """Whether what an error handler returned names a status itself: ``(value, 404)``."""
+    return isinstance(value, tuple) and len(value) in (2, 3) and isinstance(value[1], int)
+
+
+def _remember(exception: Exception, request: Request, response: Response) -> None:
+    """Note what an exception was made into; weakly, so that there is no cycle."""
+    vars(exception)[_ANSWER] = weakref.ref(request), response
+
+
+def _answer_of(exception: Exception, request: Request) -> Response | None:
+    """Return what an exception was made into while this request was handled, if it was."""
+    noted = vars(exception).get(_ANSWER)
+    if noted is None or noted[0]() is not request:
+        return None
+    return cast("Response", noted[1])

@@ -94,7 +94,9 @@ def empty_maker(annotation: object, options: ReturnOptions) -> Make:
             raise not_as_declared(value, None, options.where, "")
         if not has_warned:
             has_warned = True
-            logger.warning("value_dropped handler=%r type=%s fix='declare what it returns'", options.where, type(value))
+            logger.warning(
+                "value_dropped handler=%r type=%s fix='declare what it returns'", options.where, type(value).__name__
+            )
         return Response(None, status_code)
 
     return make_empty

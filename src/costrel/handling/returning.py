@@ -30,7 +30,7 @@ from costrel.handling.declared_makers import (
 )
 from costrel.handling.error_collector import ErrorCollector
 from costrel.handling.output_filter import Check
-from costrel.handling.pydantic_types import contains_pydantic
+from costrel.handling.pydantic_types import adapter_of, contains_pydantic
 from costrel.handling.responders import JSON, Make, ReturnOptions, ValueResponders, apply_responder, find_responder
 from costrel.handling.return_mistakes import content_without_body, no_response_type
 from costrel.handling.type_shapes import NONE_TYPE, bare_type, is_pydantic_class, union_members
@@ -52,6 +52,7 @@ _ITERATORS = (
     collections.abc.Generator,
     collections.abc.Iterator,
 )
+_PLAIN = (dict, list, set, frozenset, int, float)
 _AWAITABLES = (collections.abc.Awaitable, collections.abc.Coroutine)
 _BY_VALUE = (UNANNOTATED, Any, object, Never, NoReturn)
 
@@ -212,10 +213,16 @@ def _check_encodable(declared: object, annotation: object, options: ReturnOption
     Raises:
         ConfigurationError: COS-HANDLER-204.
     """
-    if contains_pydantic(declared) or _is_plain_container(declared):
+    if _is_plain_container(declared):
+        return
+    if contains_pydantic(declared):
+        try:
+            adapter_of(declared)
+        except Exception as error:  # pydantic has a family of its own for types it cannot build
+            raise no_response_type(annotation, options.where, f"pydantic says: {error}") from error
         return
     try:
-        foreign = ErrorCollector(declared).foreign_classes
+        foreign = _foreign_classes(declared)
     except NameError as error:
         why = f"One of its annotations names `{error.name}`, which does not exist in its module at run time."
         raise no_response_type(annotation, options.where, why) from error
@@ -227,7 +234,23 @@ def _check_encodable(declared: object, annotation: object, options: ReturnOption
             raise no_response_type(annotation, options.where, why)
 
 
+def _foreign_classes(declared: object) -> tuple[type, ...]:
+    """Find the classes without a form in JSON; in a union that can only be encoded, member by member.
+
+    Raises:
+        TypeError: it is no type.
+        NameError: an annotation of a class names something that does not exist.
+    """
+    try:
+        return ErrorCollector(declared).foreign_classes
+    except TypeError:
+        members = get_args(bare_type(declared))
+        if not members:
+            raise
+        return tuple(class_ for member in members for class_ in _foreign_classes(member))
+
+
 def _is_plain_container(declared: object) -> bool:
-    """Whether a type is a subclass of a builtin one, for example `OrderedDict`: encoded as that, and not narrowed."""
+    """Whether a type is a subclass of a plain one, for example `OrderedDict`: encoded as that, and not narrowed."""
     class_ = get_origin(declared) or declared
-    return isinstance(class_, type) and issubclass(class_, dict | list | set | frozenset | int | float)
+    return isinstance(class_, type) and class_ not in _PLAIN and issubclass(class_, _PLAIN)

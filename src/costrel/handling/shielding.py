@@ -24,12 +24,19 @@ _T = TypeVar("_T")
 class _Shielded:
     """Awaitable that drives one coroutine and keeps cancellations from it; yields its result and what was kept."""
 
-    __slots__ = ("_coroutine", "_timeout_seconds", "cancelled")
+    __slots__ = ("_cancelling_before", "_coroutine", "_task", "_timeout_seconds", "cancelled")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], timeout_seconds: float) -> None:
         self._coroutine = coroutine
         self._timeout_seconds = timeout_seconds
         self.cancelled: asyncio.CancelledError | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelling_before = 0
+
+    @property
+    def is_cancelled_by_others(self) -> bool:
+        """Whether a cancellation is left that nobody inside has taken back, as a timeout does."""
+        return self._task is not None and self._task.cancelling() > self._cancelling_before
 
     def __await__(self) -> Generator[Any, None, Any]:
         coroutine = self._coroutine
@@ -41,6 +48,9 @@ class _Shielded:
             except StopIteration as end:
                 return end.value
             gives_up = False
+            if self._task is None:
+                self._task = asyncio.current_task()
+                self._cancelling_before = self._task.cancelling() if self._task is not None else 0
             if waited_for is None:  # a bare yield, as of `asyncio.sleep(0)`
                 try:
                     yield None
@@ -94,10 +104,7 @@ async def shielded(coroutine: Coroutine[Any, Any, _T], timeout_seconds: float = 
         BaseException: whatever the coroutine raised, when the task was not cancelled.
     """
     shield = _Shielded(coroutine, timeout_seconds)
-    task = asyncio.current_task()
-    cancelling_before = task.cancelling() if task is not None else 0
     result: _T = await shield
-    # A timeout inside takes its cancellation back; one of somebody else is still counted.
-    if shield.cancelled is not None and task is not None and task.cancelling() > cancelling_before:
+    if shield.cancelled is not None and shield.is_cancelled_by_others:
         raise shield.cancelled
     return result

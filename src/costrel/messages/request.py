@@ -70,8 +70,10 @@ class Request:
         http_version: ``1.0``, ``1.1`` or ``2``.
         root_path: the prefix under which a gateway or proxy serves the application, without a final slash.
         is_websocket: whether this is the handshake of a WebSocket.
+        has_content: whether a body may follow; a transport that knows better says no.
 
     Attributes:
+        content: what `read` has kept of the body, `None` before; use `body`, `text`, `json()`, `form` and `files`.
         path_params: the values of the route's parameters by name, converted.
         app: the innermost application that handles the request.
         route: the route that matched, `None` for 404, 405 and automatic answers.
@@ -81,6 +83,10 @@ class Request:
         state: a namespace for layers.
         mount: the mount through which `app` was reached, `None` for the outermost application.
         route_path: the path relative to the innermost app; what its routes are matched against.
+        deadline_at: when the answer must be there, as a time of the event loop's clock, `None` without a deadline; set
+            it through `deadline_seconds`.
+        end_callbacks: what `on_end` has collected, `None` as long as there is nothing; a transport that finds `None`
+            may set `ended` itself instead of awaiting `finish`.
         max_body_bytes: the limit for the body, every media type; `None` stands for the limits of the settings.
 
     Spec:
@@ -91,18 +97,18 @@ class Request:
         "__weakref__",
         "_authorization",
         "_claim",
-        "_content",
         "_cookies",
-        "_deadline",
         "_form_data",
         "_headers",
         "_host",
         "_id",
-        "_on_end",
         "_query",
         "_url",
         "app",
         "client",
+        "content",
+        "deadline_at",
+        "end_callbacks",
         "ended",
         "exchange",
         "g",
@@ -141,7 +147,6 @@ class Request:
     _authorization: Credentials | None
     _claim: Claim | None
     _cookies: Mapping[str, str]
-    _deadline: float | None
     _form_data: FormData
     _headers: RequestHeaders
     _host: str
@@ -161,6 +166,7 @@ class Request:
         http_version: str = "1.1",
         root_path: str = "",
         is_websocket: bool = False,
+        has_content: bool = True,
     ) -> None:
         self.method = method
         self.path = self.route_path = path
@@ -173,8 +179,9 @@ class Request:
         self.root_path = root_path
         self.is_websocket = is_websocket
         self.ended = False
-        self._content: Content | Streamed | None = None
-        self._on_end: list[EndCallback] | None = None
+        self.content: Content | Streamed | None = None if has_content else b""
+        self.end_callbacks: list[EndCallback] | None = None
+        self.deadline_at: float | None = None
 
     def __getattr__(self, name: str) -> Any:  # a lazy name, or one that another framework has
         make = _LAZY.get(name)
@@ -331,11 +338,11 @@ class Request:
             ClientDisconnected: the client left before it was complete.
             BodyStreamed: the handler took it as a `BodyStream`.
         """
-        if self._content is not None:
-            if self._content is STREAMED:
+        if self.content is not None:
+            if self.content is STREAMED:
                 raise BodyStreamed("read()")
             return
-        self._content = content = await read_content(
+        self.content = content = await read_content(
             self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes
         )
         if not isinstance(content, bytes):
@@ -344,7 +351,7 @@ class Request:
 
     def _read_content(self, name: str) -> Content:
         """Return the content that `read` kept; `name` is what the error speaks of."""
-        content = self._content
+        content = self.content
         if content is None:
             raise BodyNotRead(name)
         if content is STREAMED:
@@ -400,17 +407,12 @@ class Request:
 
         Set it in a layer: the request is answered with 503 when the time is over, and nothing commits.
         """
-        at = self._deadline
+        at = self.deadline_at
         return None if at is None else at - self.exchange.loop_state.loop.time()
 
     @deadline_seconds.setter
     def deadline_seconds(self, value: float | None) -> None:
-        self._deadline = None if value is None else self.exchange.loop_state.loop.time() + value
-
-    @property
-    def deadline_at(self) -> float | None:
-        """The deadline as a time of the event loop's clock, `None` without one."""
-        return self._deadline
+        self.deadline_at = None if value is None else self.exchange.loop_state.loop.time() + value
 
     async def send_informational(
         self, status_code: int, headers: Mapping[str, str] | Sequence[tuple[str, str]]
@@ -433,19 +435,19 @@ class Request:
         Callbacks run in reverse order, all of them although one raises; an error is logged. They may be
         ``async def``. This is for layers that measure or bound a whole exchange.
         """
-        if self._on_end is None:
-            self._on_end = [callback]
+        if self.end_callbacks is None:
+            self.end_callbacks = [callback]
         else:
-            self._on_end.append(callback)
+            self.end_callbacks.append(callback)
 
     @property
     def has_end_callbacks(self) -> bool:
         """Whether `finish` has anything to call; transports ask before they await it."""
-        return self._on_end is not None
+        return self.end_callbacks is not None
 
     async def finish(self) -> None:
         """End the request: run what `on_end` collected and mark it as ended. Called once, by the transport."""
-        callbacks = self._on_end
+        callbacks = self.end_callbacks
         while callbacks:
             callback = callbacks.pop()
             try:
@@ -462,15 +464,15 @@ class Request:
         Raises:
             BodyStreamed: it was taken before.
         """
-        if self._content is STREAMED:
+        if self.content is STREAMED:
             raise BodyStreamed(name)
-        if self._content is None:
-            self._content = STREAMED
+        if self.content is None:
+            self.content = STREAMED
 
     @property
     def kept_content(self) -> Content | None:
         """The content if `read` has kept it, else `None`; for a `BodyStream` or a mount that replays it."""
-        content = self._content
+        content = self.content
         return None if content is STREAMED else content
 
 
@@ -523,7 +525,6 @@ _LAZY: Mapping[str, Callable[[Request], object]] = {
     "_cookies": lambda request: parse_cookies(
         [value for name, value in request.raw_headers if name == b"cookie"], max_cookies=request.limits.max_cookies
     ),
-    "_deadline": lambda request: None,
     "_form_data": _parse_form,
     "_headers": lambda request: RequestHeaders.from_raw(request.raw_headers),
     "_host": _host_of,

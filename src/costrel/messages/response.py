@@ -124,6 +124,9 @@ class Response:
     Attributes:
         status_code: may be changed until the head is sent.
         body: `bytes`, a `ResponseStream` or a `SocketBody`.
+        own_headers: the header fields once somebody has asked for `headers`, else `None`: then they follow from
+            `plain_media_type`, and a transport may send a head that it made before.
+        plain_media_type: the media type as long as `own_headers` is `None`.
         exception: the exception that was converted into this response, until the head is sent.
         trailers: called after the last piece of a stream for the trailer fields, `None` for none (RFC 9110 §6.5).
 
@@ -131,7 +134,7 @@ class Response:
         ValueError: a header name or value that HTTP does not allow (RFC 9110 §5).
     """
 
-    __slots__ = ("_exchange", "_headers", "_media_type", "body", "exception", "status_code", "trailers")
+    __slots__ = ("_exchange", "_pristine", "body", "exception", "own_headers", "plain_media_type", "status_code", "trailers")
 
     default_media_type: str | None = None
     needs_resolving: bool = False
@@ -145,28 +148,29 @@ class Response:
     ) -> None:
         if type(body) is bytes:
             self.body: Body = body
-            self._media_type = media_type or self.default_media_type or (OCTET_STREAM if body else None)
+            self.plain_media_type = media_type or self.default_media_type or (OCTET_STREAM if body else None)
         elif isinstance(body, str):
             self.body = body.encode()
-            self._media_type = media_type or self.default_media_type or HTML
+            self.plain_media_type = media_type or self.default_media_type or HTML
         elif body is None:
             self.body = b""
-            self._media_type = media_type
+            self.plain_media_type = media_type
         else:
             self.body = bytes(body) if isinstance(body, bytearray | memoryview) else body
-            self._media_type = media_type or self.default_media_type or OCTET_STREAM
+            self.plain_media_type = media_type or self.default_media_type or OCTET_STREAM
         self.status_code = status_code
         self.exception: Exception | None = None
         self.trailers: Callable[[], Mapping[str, str]] | None = None
         self._exchange: Exchange | None = None
-        self._headers: Headers | None = None
+        self._pristine: tuple[int, str | None, Headers | None, Body] | None = None
+        self.own_headers: Headers | None = None
         if headers is not None:
             fields = Headers(headers)
             if "content-type" in fields:
-                self._media_type = fields["content-type"]
-                self._headers = fields
+                self.plain_media_type = fields["content-type"]
+                self.own_headers = fields
             else:
-                self._headers = Headers.from_raw(head_fields(self._media_type) + fields.raw)
+                self.own_headers = Headers.from_raw(head_fields(self.plain_media_type) + fields.raw)
 
     def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
         raise AttributeError(explain_foreign_name("Response", name))
@@ -180,34 +184,32 @@ class Response:
 
         ``Content-Length``, ``Date``, ``Connection`` and ``Transfer-Encoding`` are the transport's.
         """
-        fields = self._headers
+        fields = self.own_headers
         if fields is None:
-            fields = self._headers = Headers.from_raw(head_fields(self._media_type))
+            fields = self.own_headers = Headers.from_raw(head_fields(self.plain_media_type))
+        elif self._pristine is not None and fields is self._pristine[2]:
+            # The next exchange gets a copy of what the handler made, so what a layer adds goes into another section.
+            fields = self.own_headers = fields.copy()
         return fields
-
-    @property
-    def plain_media_type(self) -> str | None:
-        """The media type, as long as it alone decides the header fields; see `has_plain_head`."""
-        return self._media_type
 
     @property
     def has_plain_head(self) -> bool:
         """Whether nobody has asked for `headers`; then a transport may send a head that it made before."""
-        return self._headers is None
+        return self.own_headers is None
 
     @property
     def media_type(self) -> str | None:
         """The ``Content-Type`` field value, `None` without content."""
-        return self._media_type if self._headers is None else self._headers.get("content-type")
+        return self.plain_media_type if self.own_headers is None else self.own_headers.get("content-type")
 
     @media_type.setter
     def media_type(self, value: str | None) -> None:
-        if self._headers is None:
-            self._media_type = value
+        if self.own_headers is None:
+            self.plain_media_type = value
         elif value is None:
-            self._headers.pop("content-type", None)
+            self.own_headers.pop("content-type", None)
         else:
-            self._headers["content-type"] = value
+            self.own_headers["content-type"] = value
 
     def set_cookie(
         self,
@@ -275,7 +277,7 @@ class Response:
     @property
     def etag(self) -> ETag | None:
         """The entity tag, `None` without one (RFC 9110 §8.8.3)."""
-        value = self._headers.get("etag") if self._headers is not None else None
+        value = self.own_headers.get("etag") if self.own_headers is not None else None
         return parse_etag(value) if value is not None else None
 
     @etag.setter
@@ -304,19 +306,26 @@ class Response:
         """
         if self._exchange is None:
             self._exchange = exchange
+            self._pristine = (self.status_code, self.plain_media_type, self.own_headers, self.body)
             return self
         return self if self._exchange is exchange else self.copy().owned_by(exchange)
 
     def copy(self) -> Response:
-        """Return a copy that belongs to no exchange: header fields fresh, body shared."""
+        """Return a copy that belongs to no exchange: header fields as the handler made them, body shared."""
+        status_code, media_type, fields, body = self._pristine or (
+            self.status_code,
+            self.plain_media_type,
+            self.own_headers,
+            self.body,
+        )
         twin = object.__new__(type(self))
-        twin.body = self.body
-        twin.status_code = self.status_code
+        twin.body = body
+        twin.status_code = status_code
         twin.exception = None
         twin.trailers = self.trailers
-        twin._exchange = None
-        twin._media_type = self._media_type
-        twin._headers = self._headers.copy() if self._headers is not None else None
+        twin._exchange = twin._pristine = None
+        twin.plain_media_type = media_type
+        twin.own_headers = fields.copy() if fields is not None else None
         return twin
 
 

@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from costrel.http import CookieJar, Headers
-from costrel.messages import Application
+from costrel.messages import Application, SessionView
 from costrel.testing.capture import CapturedEvent, capture_events
 from costrel.testing.core import ClientCore, ClientOptions, ClientSettings
 from costrel.testing.outgoing import RequestOptions
 from costrel.testing.response import TestResponse
+from costrel.testing.session_editing import edit_session
 from costrel.testing.websocket import AsyncTestWebSocket
 
 __all__ = ["AsyncTestClient"]
@@ -159,6 +160,19 @@ class AsyncTestClient:
             BaseException: what the application raised and nobody handled.
         """
         return AsyncTestWebSocket.opened(self._core, url, subprotocols, options)
+
+    @asynccontextmanager
+    async def session_transaction(self) -> AsyncIterator[SessionView]:
+        """Edit the session between two requests: ``async with client.session_transaction() as session: …``.
+
+        What was changed is in the client's cookies after the block; a block that raises changes nothing.
+
+        Raises:
+            ProgrammerError: the application keeps no sessions.
+        """
+        await self._core.start()
+        with edit_session(self._core) as session:
+            yield session
 
     def capture_events(self, *names: str) -> AbstractContextManager[list[CapturedEvent]]:
         """Collect events of the application in a block: ``with client.capture_events("message_flashed") as events``.

@@ -17,11 +17,12 @@ from typing import Self, TypeVar, Unpack
 
 from costrel.errors import Mistake, ProgrammerError
 from costrel.http import CookieJar, Headers
-from costrel.messages import Application
+from costrel.messages import Application, SessionView
 from costrel.testing.capture import CapturedEvent, capture_events
 from costrel.testing.core import ClientCore, ClientOptions, ClientSettings
 from costrel.testing.outgoing import RequestOptions
 from costrel.testing.response import TestResponse
+from costrel.testing.session_editing import edit_session
 from costrel.testing.waiting import wait_for
 from costrel.testing.websocket import TestWebSocket
 
@@ -192,6 +193,19 @@ class TestClient:
         """
         limit = self._core.settings.timeout_seconds if timeout_seconds is None else timeout_seconds
         return self._run(lambda: _run_limited(awaitable, limit))
+
+    @contextmanager
+    def session_transaction(self) -> Iterator[SessionView]:
+        """Edit the session between two requests: ``with client.session_transaction() as session: …``.
+
+        What was changed is in the client's cookies after the block; a block that raises changes nothing.
+
+        Raises:
+            ProgrammerError: the application keeps no sessions.
+        """
+        self.start()
+        with edit_session(self._core) as session:
+            yield session
 
     def capture_events(self, *names: str) -> AbstractContextManager[list[CapturedEvent]]:
         """Collect events of the application in a block: ``with client.capture_events("message_flashed") as events``.

@@ -23,6 +23,7 @@ class FrozenClock:
         self._timestamp = timestamp
 
     def __call__(self) -> float:
+        """Return the time in seconds since the epoch."""
         return self._timestamp
 
     def advance(self, seconds: float) -> None:

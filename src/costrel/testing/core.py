@@ -17,12 +17,12 @@ from typing import TypedDict, cast
 from costrel.errors import CostrelError
 from costrel.execution import LoopState
 from costrel.http import URL, CookieJar, Headers
-from costrel.messages import Application, current_request
+from costrel.messages import Application, Request, Response, current_request
 from costrel.messages.startup_variables import StartupVariables
 from costrel.testing.calls import Call
 from costrel.testing.capture import listening
 from costrel.testing.channel import MemoryChannel
-from costrel.testing.exchange import MemoryExchange
+from costrel.testing.exchange import DetachedExchange, MemoryExchange
 from costrel.testing.outgoing import HeaderInput, OutgoingRequest, RequestOptions, build_request, join_url
 from costrel.testing.requests import DEFAULT_BASE_URL, DEFAULT_PEER, new_request
 from costrel.testing.response import RenderedTemplate, TestResponse
@@ -212,7 +212,7 @@ class ClientCore:
         self, method: str, url: str, options: RequestOptions, make_context: Callable[[], Context]
     ) -> TestResponse:
         """Send a request and read the whole response, following redirects if that is asked for."""
-        response, call = await self._send_following(method, url, options, make_context, is_streaming=False)
+        response, _ = await self._send_following(method, url, options, make_context, is_streaming=False)
         return response
 
     async def open_stream(
@@ -336,6 +336,20 @@ class ClientCore:
             own = CookieJar()
             own.store(values, url.host, path, url.scheme, now)
             response.cookies = {cookie.name: cookie.value for cookie in own}
+
+    def bare_request(self) -> Request:
+        """Make a request for the root with the client's cookies, for what is done without sending one."""
+        outgoing = build_request("GET", join_url(self.base_url, "/"), self.headers, {})
+        self._add_cookies(outgoing)
+        request = new_request(outgoing, DetachedExchange(b"", self.settings.peer), self.settings.root_path)
+        request.app = self.application
+        return request
+
+    def take_cookies(self, response: Response) -> None:
+        """Keep the cookies of a response that answers `bare_request`."""
+        values = [value for name, value in response.headers.raw if name == b"set-cookie"]
+        path = f"{self.settings.root_path}/"
+        self.jar.store(values, self.base_url.host, path, self.base_url.scheme, self.settings.clock())
 
     def _path_of(self, outgoing: OutgoingRequest) -> str:
         return self.settings.root_path + outgoing.raw_path.decode("ascii")

@@ -1,0 +1,174 @@
+"""What a serving process prints: four lines when it listens, one line a request, and errors without framework frames.
+
+In production a line has a date, a level and ``name=value`` pairs, for machines. In development it is for people. An
+application that configures logging itself gets every record through its own handlers, and these stay away.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import IO
+
+from costrel.cli.plan import ServePlan
+from costrel.cli.terminal import Paint
+from costrel.cli.tracebacks import format_exception
+
+__all__ = ["LISTENING", "DevelopmentAccessLog", "LineFormatter", "ServerWatch", "set_up_logging", "start_lines"]
+
+LISTENING = "listening address=%s"
+_START_FAILED = "start_failed"
+_MAX_PATH_LENGTH = 200
+_LEVEL_STYLES = {"WARNING": ("yellow",), "ERROR": ("red",), "CRITICAL": ("red", "bold")}
+
+
+class LineFormatter(logging.Formatter):
+    """Makes the line of a log record.
+
+    Args:
+        paint: colours, in development.
+        readable: for people, with the time of day; else for machines, with date and level.
+    """
+
+    def __init__(self, paint: Paint, *, readable: bool) -> None:
+        super().__init__()
+        self._paint = paint
+        self._readable = readable
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and below it the exception."""
+        message = record.getMessage()
+        if self._readable:
+            clock = self._paint(time.strftime("%H:%M:%S", time.localtime(record.created)), "dim")
+            if record.name == "costrel.access":
+                line = f"{clock}  {message}"
+            else:
+                level = self._paint(record.levelname.lower(), *_LEVEL_STYLES.get(record.levelname, ("dim",)))
+                line = f"{clock}  {level}  {record.name}  {message}"
+        else:
+            date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            line = f"{date}.{int(record.msecs):03d}Z {record.levelname} {record.name} {message}"
+        if record.exc_info and record.exc_info[1] is not None:
+            line += "\n" + format_exception(record.exc_info[1])
+        return line
+
+
+class ServerWatch(logging.Handler):
+    """Prints the four lines when the server listens, and keeps the exception of a start that failed.
+
+    Args:
+        plan: what is served.
+        threads: size of the worker pool.
+        stream: where the lines go.
+
+    Attributes:
+        failure: what stopped the start, `None` when nothing did.
+    """
+
+    def __init__(self, plan: ServePlan, threads: int, stream: IO[str]) -> None:
+        super().__init__(logging.INFO)
+        self.failure: BaseException | None = None
+        self._plan = plan
+        self._threads = threads
+        self._stream = stream
+        self._paint = Paint(stream)
+        self._has_announced = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look for the two records that concern the start."""
+        if record.msg == _START_FAILED and record.exc_info:
+            self.failure = record.exc_info[1]
+        elif record.msg == LISTENING and isinstance(record.args, tuple):
+            self._announce(str(record.args[0]))
+
+    def _announce(self, address: str) -> None:
+        if self._plan.reason:
+            if not self._has_announced:
+                seconds = time.monotonic() - self._plan.since
+                print(self._paint(f"  Reloaded in {seconds:.2f} s: {self._plan.reason}", "cyan"), file=self._stream)
+        elif self._has_announced:
+            print(f"  {'':8}  {_url_of(address)}", file=self._stream)
+        else:
+            lines = start_lines(self._plan, address, self._threads, self._paint)
+            print("\n" + "\n".join(lines) + "\n", file=self._stream)
+        self._stream.flush()
+        self._has_announced = True
+
+
+def start_lines(plan: ServePlan, address: str, threads: int, paint: Callable[..., str]) -> list[str]:
+    """Return the four lines of a start: address, workers, threads, and debug or production.
+
+    Args:
+        plan: what is served.
+        address: ``host:port`` or the path of a socket.
+        threads: size of the worker pool.
+        paint: colours a text, as `Paint` does.
+    """
+    if plan.debug:
+        mode = paint("debug", "yellow") + ": error pages show the code" + (", files reload" if plan.reloads else "")
+    else:
+        mode = paint("production", "green") + (", files reload" if plan.reloads else "")
+    rows = {
+        "Address": f"{paint(_url_of(address), 'bold')}  (Ctrl+C stops it)",
+        "Workers": "1 process, one event loop",
+        "Threads": f"{threads} for handlers that block",
+        "Mode": mode,
+    }
+    return [f"  {paint(f'{name:8}', 'dim')}  {value}" for name, value in rows.items()]
+
+
+def _url_of(address: str) -> str:
+    return f"unix:{address}" if address.startswith("/") else f"http://{address}"
+
+
+class DevelopmentAccessLog:
+    """A listener of ``request_finished`` that writes one readable line a request.
+
+    Args:
+        paint: colours the status.
+    """
+
+    __slots__ = ("_logger", "_paint")
+
+    def __init__(self, paint: Paint) -> None:
+        self._logger = logging.getLogger("costrel.access")
+        self._paint = paint
+
+    def __call__(self, fields: Mapping[str, object]) -> None:
+        """Write the line of one request."""
+        status_code = fields.get("status_code")
+        status = f"{status_code:3d}" if isinstance(status_code, int) and status_code else "---"
+        style = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}.get(status[0], "dim")
+        seconds = fields.get("duration_seconds")
+        took = f"{seconds * 1000:.1f} ms" if isinstance(seconds, float) else ""
+        # SECURITY: what the client chose can neither begin a line nor move the cursor.
+        method = _plain(str(fields.get("method", "-")))
+        path = _plain(str(fields.get("path", "-")))
+        self._logger.info("%s  %-6s %-40s %9s", self._paint(status, style), method, path, took)
+
+
+def _plain(text: str) -> str:
+    """Return a text without control characters, cut to a length that a line can hold."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:_MAX_PATH_LENGTH])
+    return shown + "…" if len(text) > _MAX_PATH_LENGTH else shown
+
+
+def set_up_logging(stream: IO[str], *, readable: bool) -> None:
+    """Let the records of Costrel appear on `stream`, unless the application has handlers of its own for them.
+
+    Args:
+        stream: where the lines go.
+        readable: for people rather than for machines.
+    """
+    logger = logging.getLogger("costrel")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    for name in ("costrel", "costrel.access", "costrel.server", "costrel.error"):
+        # A `logging.config.dictConfig` in the application disables every logger that existed before it.
+        logging.getLogger(name).disabled = False
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(LineFormatter(Paint(stream), readable=readable))
+        handler.addFilter(lambda record: record.msg != LISTENING)
+        logger.addHandler(handler)

@@ -1,0 +1,119 @@
+"""The flags of the server, made from the fields of `ServerSettings`: nothing about a setting is written twice.
+
+The field ``header_timeout_seconds`` is the flag ``--header-timeout-seconds`` and the variable
+``COSTREL_HEADER_TIMEOUT_SECONDS``; its default comes from the class and its help from the docstring. `ServerSettings`
+reads the environment and checks every value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import click
+
+from costrel.cli.help import SectionOption
+from costrel.messages import AppSettings
+from costrel.server import ServerSettings
+
+__all__ = ["argument_help", "server_options", "settings_from", "threads_option"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+LISTENING = "Where it listens"
+LIMITS = "Limits and times"
+_LISTENING_FIELDS = frozenset({"host", "port", "uds", "fd", "backlog", "access_log"})
+_TYPES: Mapping[type, click.ParamType] = {str: click.STRING, int: click.INT, float: click.FLOAT}
+_ARGUMENT = re.compile(r"(\w+): (.*)")
+
+
+def server_options(command: F) -> F:
+    """Add one option for each field of `ServerSettings` to a command; it gets them as keyword arguments."""
+    helps = argument_help(ServerSettings)
+    hints = get_type_hints(ServerSettings)
+    options = [
+        _option_of(field, hints[field.name], helps.get(field.name, "")) for field in dataclasses.fields(ServerSettings)
+    ]
+    return _with_options(command, options)
+
+
+def threads_option(command: F) -> F:
+    """Add ``--threads``, the one setting of the application that the command line has."""
+    field = next(field for field in dataclasses.fields(AppSettings) if field.name == "threads")
+    option = SectionOption(
+        ["--threads"],
+        type=click.IntRange(min=1),
+        metavar="INTEGER",
+        help=_sentence(argument_help(AppSettings)["threads"]),
+        env="COSTREL_THREADS",
+        shown_default=str(field.default),
+    )
+    return _with_options(command, [option])
+
+
+def settings_from(given: Mapping[str, Any], **defaults: object) -> ServerSettings:
+    """Make the settings of what the command line says, then of the environment, then of `defaults`.
+
+    Args:
+        given: values of the options, `None` where the command line says nothing; takes other names too.
+        **defaults: of this command, where they differ from those of `ServerSettings`.
+
+    Raises:
+        ConfigurationError: COS-SERVER-001, a value that is no sensible setting.
+    """
+    names = {field.name for field in dataclasses.fields(ServerSettings)}
+    chosen = {name: value for name, value in given.items() if name in names and value is not None}
+    for name, value in defaults.items():
+        if name not in chosen and f"COSTREL_{name.upper()}" not in os.environ:
+            chosen[name] = value
+    return ServerSettings.from_environment(os.environ, **chosen)
+
+
+def argument_help(cls: type) -> dict[str, str]:
+    """Return what the ``Args`` section of a docstring says of each argument, in one line each."""
+    section = inspect.getdoc(cls) or ""
+    section = section.partition("Args:\n")[2].partition("\n\n")[0]
+    helps: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        match = _ARGUMENT.match(line.strip()) if len(line) - len(line.lstrip()) == 4 else None
+        if match is not None:
+            name, helps[match[1]] = match.groups()
+        elif name:
+            helps[name] += f" {line.strip()}"
+    return helps
+
+
+def _option_of(field: dataclasses.Field[Any], hint: Any, help_text: str) -> SectionOption:
+    """Make the option of one field."""
+    flag = field.name.replace("_", "-")
+    plain = next(iter(get_args(hint)), hint) if get_origin(hint) is not Literal else hint
+    is_flag = plain is bool
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    shown = "" if field.default is None else ("on" if field.default is True else str(field.default))
+    return SectionOption(
+        [f"--{flag}/--no-{flag}"] if is_flag else [f"--{flag}"],
+        type=click.BOOL if is_flag else click.Choice([str(choice) for choice in choices]) if choices else _TYPES[plain],
+        default=None,
+        help=_sentence(help_text),
+        section=LISTENING if field.name in _LISTENING_FIELDS else LIMITS,
+        env=f"COSTREL_{field.name.upper()}",
+        shown_default=shown,
+    )
+
+
+def _sentence(text: str) -> str:
+    """Make a sentence for a terminal of a docstring's description."""
+    plain = text.replace("``", "").replace("`", "")
+    return plain[:1].upper() + plain[1:]
+
+
+def _with_options(command: F, options: Iterable[click.Option]) -> F:
+    """Hang options on a function as click's decorators do, in the order given."""
+    parameters: list[click.Parameter] = command.__dict__.setdefault("__click_params__", [])
+    parameters.extend(reversed(list(options)))
+    return command

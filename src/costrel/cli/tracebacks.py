@@ -1,0 +1,97 @@
+"""Exceptions as text, with the frames of the user's own code and nothing else.
+
+The frames of Costrel, of click and of Python's import machinery are left out, because the mistake is hardly ever there.
+``COSTREL_TRACE=full`` shows them all. When no frame of the user is left, all of them are shown: then it is ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from traceback import FrameSummary, StackSummary, TracebackException
+
+from costrel.errors import ProgrammerError
+
+__all__ = ["format_exception", "user_place"]
+
+_COSTREL = str(Path(__file__).parent.parent) + os.sep
+_HIDDEN_MODULES = ("asyncio", "click", "concurrent.futures", "runpy", "uvloop")
+
+
+def format_exception(exception: BaseException, *, full: bool | None = None) -> str:
+    """Return an exception as text, without a final newline.
+
+    Args:
+        exception: a mistake of the programmer is shown by its message, everything else with its traceback.
+        full: whether every frame is shown; `None` asks ``COSTREL_TRACE``.
+    """
+    if full is None:
+        full = os.environ.get("COSTREL_TRACE", "").lower() == "full"
+    if isinstance(exception, ProgrammerError) and not full:
+        return _format_mistake(exception)
+    described = TracebackException.from_exception(exception)
+    if not full:
+        _leave_out_framework(described, _hidden_folders(), set())
+    return "".join(described.format()).rstrip("\n")
+
+
+def user_place(exception: BaseException) -> str:
+    """Return ``path/to/file.py:41`` of the innermost frame of the user, or an empty text."""
+    hidden = _hidden_folders()
+    frames = [
+        frame
+        for frame in StackSummary.extract(_walk(exception), lookup_lines=False)
+        if not _is_framework(frame, hidden)
+    ]
+    return f"{_relative(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+
+
+def _walk(exception: BaseException) -> list[tuple[object, int]]:
+    found = []
+    traceback = exception.__traceback__
+    while traceback is not None:
+        found.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found
+
+
+def _format_mistake(exception: ProgrammerError) -> str:
+    """Show the message, and the line of the user that led to it when the message names none."""
+    place = "" if exception.mistake.where else user_place(exception)
+    return f"{exception}\n\n    It was raised at {place}." if place else str(exception)
+
+
+def _hidden_folders() -> tuple[str, ...]:
+    folders = [_COSTREL, str(Path(importlib.__file__ or "").parent) + os.sep]
+    for name in _HIDDEN_MODULES:
+        module = sys.modules.get(name)
+        if module is not None and module.__file__ is not None:
+            path = Path(module.__file__)
+            folders.append(str(path.parent) + os.sep if path.name == "__init__.py" else str(path))
+    return tuple(folders)
+
+
+def _is_framework(frame: FrameSummary, hidden: tuple[str, ...]) -> bool:
+    return frame.filename.startswith(("<frozen ", "<costrel", *hidden))
+
+
+def _leave_out_framework(described: TracebackException, hidden: tuple[str, ...], seen: set[int]) -> None:
+    """Drop the frames of the framework, in the chain of causes and in groups too."""
+    if id(described) in seen:
+        return
+    seen.add(id(described))
+    kept = [frame for frame in described.stack if not _is_framework(frame, hidden)]
+    if kept or issubclass(described.exc_type or Exception, SyntaxError | OSError | ImportError):
+        described.stack = StackSummary.from_list(kept)
+    for other in (described.__cause__, described.__context__, *(described.exceptions or ())):
+        if other is not None:
+            _leave_out_framework(other, hidden, seen)
+
+
+def _relative(filename: str) -> str:
+    try:
+        return str(Path(filename).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return filename

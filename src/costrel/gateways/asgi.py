@@ -1,0 +1,255 @@
+"""The ASGI gateway: a foreign ASGI server calls, and the application answers through the one pipeline.
+
+`ASGIGateway` makes a `Request` of a scope, gives it to the application's dispatch and sends the response. What the
+server's messages mean for one request is in `asgi_exchange`, a socket is in `asgi_channel`, start and stop are in
+`asgi_lifespan`.
+
+The application can run under several servers and loops at once; each loop has a state of its own.
+
+Spec: ASGI 3.0.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import cast
+
+from costrel.errors import ClientDisconnected, HTTPError
+from costrel.gateways.asgi_channel import ASGIChannel
+from costrel.gateways.asgi_exchange import ASGIExchange
+from costrel.gateways.asgi_lifespan import Message, Receive, RunningApplication, RunningLoops, Send
+from costrel.http import TrustedProxies, decode_path, encode_path, is_valid_authority
+from costrel.messages import Application, Exchange, Request, Response, SocketBody, apply_forwarded, head_fields
+from costrel.messages.sending import emit_finished, end_exchange, find_socket_body, send_response
+
+__all__ = ["ASGIGateway", "serve_asgi"]
+
+logger = logging.getLogger("costrel.gateway")
+
+_INTERNAL_ERROR = b"Something went wrong on our side."
+_WITHOUT_CONTENT = frozenset({204, 205, 304})
+
+
+class ASGIGateway:
+    """An application as an ASGI 3 callable.
+
+    Args:
+        application: what is served.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._loops = RunningLoops(application)
+        proxies = application.settings.trusted_proxies
+        self._trusted = TrustedProxies(proxies) if proxies else None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one connection: HTTP, WebSocket or lifespan.
+
+        Raises:
+            ConnectionAbortedError: the response was cut off, so the server must not end it as if it were complete.
+            Exception: what broke a response off after it had begun; the server cuts the connection.
+            ValueError: a scope of another type.
+        """
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._loops.serve(receive, send)
+            return
+        if kind != "http" and kind != "websocket":
+            raise ValueError(f"The ASGI gateway serves http, websocket and lifespan, not {kind!r}.")
+        running = self._loops.find() or await self._loops.ensure()
+        running.variables.set()
+        if kind == "websocket" and (await receive())["type"] != "websocket.connect":
+            return
+        await self._serve(running, scope, receive, send)
+
+    async def _serve(self, running: RunningApplication, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, from its scope to its teardown."""
+        application = self._application
+        exchange = ASGIExchange(running.loop_state, scope, receive, send)
+        try:
+            request = _make_request(scope, exchange)
+        except ValueError as error:
+            logger.info("request_refused status_code=400 reason=%s", error)
+            await _refuse(exchange, scope, send, 400, b"The request target or the Host field is malformed.")
+            return
+        if self._trusted is not None:
+            apply_forwarded(request, self._trusted)
+        started_at = time.perf_counter()
+        response: Response | None = None
+        try:
+            response = await application.dispatch(request)
+            if (
+                type(response.body) is bytes
+                and response.has_plain_head
+                and request.method != "HEAD"
+                and response.status_code >= 200
+                and response.status_code not in _WITHOUT_CONTENT
+                and not request.is_websocket
+            ):
+                fields = head_fields(response.plain_media_type)
+                fields.append((b"content-length", b"%d" % len(response.body)))
+                await exchange.send_head(response.status_code, fields, has_trailers=False)
+                await exchange.send_piece(response.body, is_last=True)
+            elif request.is_websocket:
+                await _answer_handshake(exchange, scope, receive, send, request, response)
+            else:
+                if not isinstance(response.body, bytes) and not _raises_after_disconnect(scope):
+                    exchange.watch()
+                await send_response(exchange, request, response)
+        except ClientDisconnected:
+            if exchange.is_aborted:
+                raise ConnectionAbortedError(f"the response to {request.method} {request.path!r} was cut off") from None
+            exchange.status_code = 499
+            logger.info("client_disconnected method=%s path=%.200r status_code=499", request.method, request.path)
+            application.emit("client_disconnected", {"request": request})
+        except (Exception, SystemExit) as error:
+            if exchange.status_code:
+                raise
+            logger.exception("response_failed method=%s path=%.200r", request.method, request.path)
+            status_code = error.status_code if isinstance(error, HTTPError) else 500
+            await _refuse(exchange, scope, send, status_code, _INTERNAL_ERROR)
+        finally:
+            exchange.end()
+            try:
+                await end_exchange(request, response)
+            finally:
+                self._emit_end(request, exchange, started_at)
+
+    def _emit_end(self, request: Request, exchange: ASGIExchange, started_at: float) -> None:
+        """Tell the listeners what became of the request."""
+        application = self._application
+        if application.listens("early_response") and not exchange.body_complete and _has_body(request):
+            application.emit("early_response", {"request": request, "status_code": exchange.status_code})
+        if application.listens("request_finished"):
+            emit_finished(application, request, exchange.status_code, exchange.bytes_sent, started_at)
+
+
+async def serve_asgi(application: Application, scope: Message, receive: Receive, send: Send) -> None:
+    """Serve one ASGI connection with the gateway that the application keeps; see `ASGIGateway`."""
+    kept = vars(application)
+    gateway = cast("ASGIGateway | None", kept.get("_asgi_gateway"))
+    if gateway is None:
+        gateway = kept.setdefault("_asgi_gateway", ASGIGateway(application))
+    await gateway(scope, receive, send)
+
+
+def _make_request(scope: Message, exchange: ASGIExchange) -> Request:
+    """Make a request of a scope.
+
+    Raises:
+        ValueError: the path has escapes that stand for no UTF-8, or the Host field is not one; answer 400.
+    """
+    # SECURITY: in an environment of CGI's shape `X_User` and `X-User` are one name, so an underscore is not let in.
+    raw_headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    for name, value in raw_headers:
+        if name == b"host":
+            if not is_valid_authority(value):
+                raise ValueError("the Host field is not a host with an optional port")
+            break
+    path: str = scope["path"] or "/"
+    raw_path: bytes | None = scope.get("raw_path")
+    # Whoever stands between the server and us may have changed the path; then its raw form is stale.
+    if raw_path is None or (
+        raw_path.decode("latin-1") != path and (b"%" not in raw_path or decode_path(raw_path) != path)
+    ):
+        raw_path = encode_path(path).encode("ascii")
+    if b"\\" in raw_path:
+        raise ValueError("the request target has a backslash")
+    root_path: str = scope.get("root_path", "").rstrip("/")
+    route_path = path
+    if root_path:
+        # The path of a scope contains its root path; a server that has cut it off means the same.
+        if path == root_path or path.startswith(root_path + "/"):
+            route_path = path[len(root_path) :] or "/"
+        else:
+            path = root_path + path
+            raw_path = encode_path(root_path).encode("ascii") + raw_path
+    is_websocket = scope["type"] == "websocket"
+    scheme: str = scope.get("scheme", "http")
+    request = Request(
+        "GET" if is_websocket else scope["method"],
+        path,
+        raw_path,
+        scope.get("query_string", b""),
+        raw_headers,
+        cast("Exchange", exchange),  # its `is_disconnected` is computed, which the Protocol's readers cannot tell
+        _SCHEMES.get(scheme, scheme),
+        scope.get("http_version", "1.1"),
+        root_path,
+        is_websocket,
+    )
+    request.route_path = route_path
+    return request
+
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+async def _answer_handshake(
+    exchange: ASGIExchange, scope: Message, receive: Receive, send: Send, request: Request, response: Response
+) -> None:
+    """Accept a WebSocket and run its handler, or refuse it with the response."""
+    socket = find_socket_body(request, response)
+    if socket is not None:
+        await _run_socket(exchange, receive, send, response, socket)
+    elif "websocket.http.response" in (scope.get("extensions") or {}):
+        await send_response(exchange, request, response)
+    else:
+        close = getattr(response.body, "aclose", None)
+        if close is not None:
+            await close()
+        exchange.status_code = response.status_code
+        await send({"type": "websocket.close", "code": 1000, "reason": ""})
+
+
+async def _run_socket(
+    exchange: ASGIExchange, receive: Receive, send: Send, response: Response, socket: SocketBody
+) -> None:
+    subprotocol: str | None = None
+    fields = []
+    for name, value in response.headers.raw:
+        if name == b"sec-websocket-protocol":
+            subprotocol = value.decode("latin-1")
+        elif name not in _HANDSHAKE_FIELDS:
+            fields.append((name, value))
+    channel = ASGIChannel(receive, send, exchange.lose)
+    try:
+        await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
+    except OSError:
+        raise ClientDisconnected from None
+    exchange.status_code = 101
+    exchange.channel = channel
+    await socket.run(channel)
+
+
+_HANDSHAKE_FIELDS = frozenset(
+    {b"connection", b"content-length", b"date", b"sec-websocket-accept", b"transfer-encoding", b"upgrade"}
+)
+
+
+async def _refuse(exchange: ASGIExchange, scope: Message, send: Send, status_code: int, body: bytes) -> None:
+    """Answer with a fixed text, or close a handshake where the server knows no other answer."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in (scope.get("extensions") or {}):
+        exchange.status_code = status_code
+        await send({"type": "websocket.close", "code": 1011, "reason": ""})
+        return
+    fields = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    try:
+        await exchange.send_head(status_code, fields, has_trailers=False)
+        await exchange.send_piece(body, is_last=True)
+    except ClientDisconnected:
+        exchange.status_code = 499
+
+
+def _raises_after_disconnect(scope: Message) -> bool:
+    """Whether the server's `send` raises when the client is gone, as ASGI 2.4 has it."""
+    version = (scope.get("asgi") or {}).get("spec_version", "2.0")
+    major, _, minor = str(version).partition(".")
+    return (int(major), int(minor or 0)) >= (2, 4)
+
+
+def _has_body(request: Request) -> bool:
+    headers = request.headers
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers

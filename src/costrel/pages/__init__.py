@@ -1,0 +1,11 @@
+"""What a failed request looks like: pages for browsers, problem details for programs, the debug page for developers.
+
+`ErrorPages` is the extension; it decides who asks, and leaves the rest to its neighbours. No page runs code, loads
+anything from elsewhere or repeats what a client sent.
+"""
+
+from __future__ import annotations
+
+from costrel.pages.extension import ErrorPages
+
+__all__ = ["ErrorPages"]

@@ -1,0 +1,40 @@
+"""Fixtures for pytest, found by its entry point; nothing in Costrel imports this module.
+
+The rest of the room is imported when a fixture is used, so that a test run without it pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol, Unpack
+
+import pytest
+
+if TYPE_CHECKING:
+    from costrel.messages import Application
+    from costrel.testing.client import TestClient
+    from costrel.testing.core import ClientOptions
+
+__all__ = ["ClientFactory", "client_factory"]
+
+
+class ClientFactory(Protocol):
+    """Makes test clients that are closed at the end of the test."""
+
+    def __call__(self, application: Application, /, **options: Unpack[ClientOptions]) -> TestClient:
+        """Make a client; the options are those of `TestClient`."""
+        ...
+
+
+@pytest.fixture
+def client_factory() -> Iterator[ClientFactory]:
+    """Make test clients: ``client = client_factory(app)``; they are closed at the end of the test."""
+    from costrel.testing.client import TestClient
+
+    with ExitStack() as stack:
+
+        def make(application: Application, /, **options: Unpack[ClientOptions]) -> TestClient:
+            return stack.enter_context(TestClient(application, **options))
+
+        yield make
