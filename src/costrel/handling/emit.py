@@ -239,20 +239,25 @@ class _Emitter:
             elif step.stage is not self.plan.handler:
                 writer.call(step.stage.call, "answer")
                 with text.block("if answer is not None:"):
-                    self._return("respond_hook(answer)")
+                    self._return("respond_hook", "answer")
             elif self.spec.is_websocket:
                 self._socket(step.stage)
             else:
                 writer.call(step.stage.call, "value")
-                self._return("respond(value)")
+                self._return("respond", "value")
 
-    def _return(self, made: str) -> None:
-        """Return a response from the loop; without a scope it is finished here."""
+    def _return(self, maker: str, value: str) -> None:
+        """Return a response from the loop; without a scope it is finished here.
+
+        Only a response that the user made can be returned a second time, so one that was made of a value needs no stamp.
+        """
         text = self.text
         if self.needs_scope:
-            text.add(f"return {made}.owned_by(request.exchange)")
+            text.add(f"return {maker}({value}).owned_by(request.exchange)")
             return
-        text.add(f"response = {made}.owned_by(request.exchange)")
+        text.add(f"response = {maker}({value})")
+        with text.block(f"if response is {value}:"):
+            text.add("response = response.owned_by(request.exchange)")
         self._return_finished()
 
     def _return_finished(self) -> None:

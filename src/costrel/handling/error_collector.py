@@ -3,7 +3,7 @@
 The good path never comes here: one pass of msgspec decodes and validates. Only when that fails the document is decoded
 without a type and walked member by member along the declared type. A part whose type has no parts is checked by
 msgspec itself, so that both say the same; a long list is checked in pieces first, so that what is right costs little:
-in all at most as often as the document is deep. The words of the errors are in `error_text`.
+and none more than a few times, however deep it stands. The words of the errors are in `error_text`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ CollectedError = tuple[str, str]
 
 MAX_ERRORS = 100
 
-_Walker = Callable[[Any, Any, str], Iterator[CollectedError]]  # each takes the nodes of its own kind
-
 _PIECE_LENGTH = 64
+_MAX_NESTED_CHECKS = 3
 
 
 class ErrorCollector:
@@ -56,27 +55,11 @@ class ErrorCollector:
         NameError: an annotation of a class names something that does not exist.
     """
 
-    __slots__ = ("_types", "_walkers", "root")
+    __slots__ = ("_types", "root")
 
     def __init__(self, type_: object) -> None:
         self.root = unwrap_node(shape.type_info(type_))
         self._types: dict[int, object] = {}
-        self._walkers: Mapping[type[Node], _Walker] = {
-            shape.AnyType: _walk_nothing,
-            shape.RawType: _walk_nothing,
-            shape.CustomType: _walk_foreign,
-            shape.ListType: self._walk_list,
-            shape.SetType: self._walk_list,
-            shape.FrozenSetType: self._walk_list,
-            shape.VarTupleType: self._walk_list,
-            shape.TupleType: self._walk_tuple,
-            shape.NamedTupleType: self._walk_named_tuple,
-            shape.DictType: self._walk_dict,
-            shape.TypedDictType: self._walk_object,
-            shape.DataclassType: self._walk_object,
-            shape.StructType: self._walk_struct,
-            shape.UnionType: self._walk_union,
-        }
 
     @property
     def foreign_classes(self) -> tuple[type, ...]:
@@ -100,12 +83,27 @@ class ErrorCollector:
             value: the document as dicts, lists, strings, numbers, booleans and `None`.
             max_errors: where to stop, 1 or more.
         """
-        return list(islice(self._walk(self.root, value, "$"), max_errors))
+        return list(islice(_Walk(self._types).walk(self.root, value, "$"), max_errors))
 
-    def _walk(self, node: Node, value: Any, at: str) -> Iterator[CollectedError]:
+
+class _Walk:
+    """One walk along one document.
+
+    Args:
+        types: the types of nodes, by the node's id, kept from walk to walk.
+    """
+
+    __slots__ = ("_failed_checks", "_types")
+
+    def __init__(self, types: dict[int, object]) -> None:
+        self._types = types
+        self._failed_checks = 0
+
+    def walk(self, node: Node, value: Any, at: str) -> Iterator[CollectedError]:
+        """Find what is wrong with a value of the type of `node`."""
         node = unwrap_node(node)
-        walker: _Walker = self._walkers.get(type(node), self._walk_whole)
-        return walker(node, value, at)
+        walker: _Walker = _WALKERS.get(type(node), _Walk._walk_whole)
+        return walker(self, node, value, at)
 
     def _walk_whole(self, node: Node, value: Any, at: str) -> Iterator[CollectedError]:
         """Let msgspec judge a value that has no parts, or is of the wrong kind altogether."""
@@ -118,6 +116,12 @@ class ErrorCollector:
         msgspec.convert(value, type_, str_keys=True, dec_hook=decode_member)
 
     def _is_right(self, type_: object, value: Any) -> bool:
+        """Whether a piece is right as a whole; `False` too where that has been asked often enough.
+
+        A member deep inside a recursive type would be looked at once for each level above it.
+        """
+        if self._failed_checks >= _MAX_NESTED_CHECKS:
+            return False
         try:
             self._check(type_, value)
         except msgspec.ValidationError:
@@ -131,6 +135,15 @@ class ErrorCollector:
             found = self._types[id(node)] = rebuild_type(node)
         return found
 
+    def _walk_nothing(self, node: Node, value: Any, at: str) -> Iterator[CollectedError]:
+        """Accept anything."""
+        return iter(())
+
+    def _walk_foreign(self, node: shape.CustomType, value: Any, at: str) -> Iterator[CollectedError]:
+        """Let pydantic judge a model of its own."""
+        for below, message in explain_member(node.cls, value):
+            yield at + below, message
+
     def _walk_list(self, node: shape.CollectionType, value: Any, at: str) -> Iterator[CollectedError]:
         if type(value) is not list:
             yield from self._walk_whole(node, value, at)
@@ -141,15 +154,17 @@ class ErrorCollector:
             piece = value[start : start + _PIECE_LENGTH]
             if self._is_right(list_type(self._type_of(item)), piece):
                 continue
+            self._failed_checks += 1
             for index, member in enumerate(piece, start):
-                yield from self._walk(item, member, f"{at}[{index}]")
+                yield from self.walk(item, member, f"{at}[{index}]")
+            self._failed_checks -= 1
 
     def _walk_tuple(self, node: shape.TupleType, value: Any, at: str) -> Iterator[CollectedError]:
         if type(value) is not list or len(value) != len(node.item_types):
             yield from self._walk_whole(node, value, at)
             return
         for index, member in enumerate(value):
-            yield from self._walk(node.item_types[index], member, f"{at}[{index}]")
+            yield from self.walk(node.item_types[index], member, f"{at}[{index}]")
 
     def _walk_named_tuple(self, node: shape.NamedTupleType, value: Any, at: str) -> Iterator[CollectedError]:
         required_count = sum(field.required for field in node.fields)
@@ -157,7 +172,7 @@ class ErrorCollector:
             yield from self._walk_whole(node, value, at)
             return
         for index, member in enumerate(value):
-            yield from self._walk(node.fields[index].type, member, f"{at}[{index}]")
+            yield from self.walk(node.fields[index].type, member, f"{at}[{index}]")
 
     def _walk_dict(self, node: shape.DictType, value: Any, at: str) -> Iterator[CollectedError]:
         if type(value) is not dict:
@@ -170,12 +185,14 @@ class ErrorCollector:
         while piece := dict(islice(members, _PIECE_LENGTH)):
             if self._is_right(dict_type(key_type, self._type_of(item)), piece):
                 continue
+            self._failed_checks += 1
             for key, member in piece.items():
                 try:
                     self._check(dict_type(key_type, Any), {key: None})
                 except msgspec.ValidationError as error:
                     yield member_path(at, key), f"The key: {with_choices(key_node, clean_message(str(error)))}"
-                yield from self._walk(item, member, member_path(at, key))
+                yield from self.walk(item, member, member_path(at, key))
+            self._failed_checks -= 1
 
     def _walk_object(
         self, node: shape.TypedDictType | shape.DataclassType | shape.StructType, value: Any, at: str
@@ -201,7 +218,7 @@ class ErrorCollector:
         for field in node.fields:
             name = field.encode_name
             if name in value:
-                yield from self._walk(field.type, value[name], member_path(at, name))
+                yield from self.walk(field.type, value[name], member_path(at, name))
             elif field.required:
                 yield member_path(at, name), f"Object missing required field `{name}`"
 
@@ -232,7 +249,7 @@ class ErrorCollector:
                 is_right = False
                 yield error
         for index, (field, member) in enumerate(zip(node.fields, value[first:], strict=False), first):
-            for error in self._walk(field.type, member, f"{at}[{index}]"):
+            for error in self.walk(field.type, member, f"{at}[{index}]"):
                 is_right = False
                 yield error
         if is_right and _has_own_checks(node.cls):
@@ -243,8 +260,8 @@ class ErrorCollector:
         members = [unwrap_node(member) for member in node.types]
         foreign = [member for member in members if isinstance(member, shape.CustomType)]
         if foreign:  # such a union has no other member than None
-            if value is not None or len(members) == 1:
-                yield from _walk_foreign(foreign[0], value, at)
+            if value is not None:
+                yield from self._walk_foreign(foreign[0], value, at)
             return
         if type(value) is dict:
             candidates = [member for member in members if _is_object(member)]
@@ -253,7 +270,7 @@ class ErrorCollector:
         else:
             candidates = []
         if len(candidates) == 1:
-            yield from self._walk(candidates[0], value, at)
+            yield from self.walk(candidates[0], value, at)
         elif candidates:
             yield from self._walk_tagged(node, candidates, value, at)
         else:
@@ -271,18 +288,9 @@ class ErrorCollector:
         path = f"{at}[0]" if key == 0 else member_path(at, key)
         chosen = [member for member in structs if member.tag == tag and type(member.tag) is type(tag)]
         if chosen:
-            yield from self._walk(chosen[0], value, at)
+            yield from self.walk(chosen[0], value, at)
         else:
             yield from _check_tag([member.tag for member in structs], tag, path)
-
-
-def _walk_nothing(node: Node, value: Any, at: str) -> Iterator[CollectedError]:
-    return iter(())
-
-
-def _walk_foreign(node: shape.CustomType, value: Any, at: str) -> Iterator[CollectedError]:
-    for below, message in explain_member(node.cls, value):
-        yield at + below, message
 
 
 def _is_object(node: Node) -> bool:
@@ -315,3 +323,23 @@ def _check_length(
 def _check_tag(tags: list[Any], tag: object, at: str) -> Iterator[CollectedError]:
     if not any(tag == known and type(tag) is type(known) for known in tags):
         yield at, f"Expected {list_choices(tags)}"
+
+
+_Walker = Callable[[_Walk, Any, Any, str], Iterator[CollectedError]]  # each takes the nodes of its own kind
+
+_WALKERS: Mapping[type[Node], _Walker] = {
+    shape.AnyType: _Walk._walk_nothing,
+    shape.RawType: _Walk._walk_nothing,
+    shape.CustomType: _Walk._walk_foreign,
+    shape.ListType: _Walk._walk_list,
+    shape.SetType: _Walk._walk_list,
+    shape.FrozenSetType: _Walk._walk_list,
+    shape.VarTupleType: _Walk._walk_list,
+    shape.TupleType: _Walk._walk_tuple,
+    shape.NamedTupleType: _Walk._walk_named_tuple,
+    shape.DictType: _Walk._walk_dict,
+    shape.TypedDictType: _Walk._walk_object,
+    shape.DataclassType: _Walk._walk_object,
+    shape.StructType: _Walk._walk_struct,
+    shape.UnionType: _Walk._walk_union,
+}

@@ -20,8 +20,8 @@ from costrel.handling.pydantic_types import (
     decode_member,
     explain_errors,
     field_names,
-    is_pydantic_error,
     validate_fields,
+    validation_error,
 )
 from costrel.handling.scalars import Lift, lift_for
 from costrel.handling.type_shapes import bare_type, is_object_class, is_pydantic_class, type_text
@@ -205,9 +205,7 @@ class _PydanticFields:
                 values[name] = files[as_sent]
         try:
             return validate_fields(self.type_, values)
-        except ValueError as error:
-            if not is_pydantic_error(error):
-                raise
+        except validation_error() as error:
             raise _failed(self._source, list(explain_errors(error))) from None
 
 

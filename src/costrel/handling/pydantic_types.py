@@ -27,6 +27,7 @@ __all__ = [
     "field_names",
     "is_pydantic_error",
     "validate_fields",
+    "validation_error",
 ]
 
 T = TypeVar("T")
@@ -50,10 +51,15 @@ def adapter_of(annotation: object) -> Any:  # a `pydantic.TypeAdapter`, a name t
     return sys.modules["pydantic"].TypeAdapter(annotation)
 
 
+def validation_error() -> type[ValueError]:
+    """Return the class of pydantic's errors of validation; pydantic is there, or there would be no model."""
+    class_: type[ValueError] = sys.modules["pydantic"].ValidationError
+    return class_
+
+
 def is_pydantic_error(error: BaseException) -> bool:
     """Whether an exception is pydantic's `ValidationError`."""
-    module = sys.modules.get("pydantic")
-    return module is not None and isinstance(error, module.ValidationError)
+    return "pydantic" in sys.modules and isinstance(error, validation_error())
 
 
 class PydanticBody(Generic[T]):
@@ -85,9 +91,7 @@ class PydanticBody(Generic[T]):
             check_unique_keys(content)
         try:
             value: T = self._validate(content)
-        except ValueError as error:
-            if not is_pydantic_error(error):
-                raise
+        except validation_error() as error:
             raise ValidationFailed(
                 [{"in": "body", "at": f"${at}", "message": message} for at, message in explain_errors(error)]
             ) from None

@@ -20,7 +20,6 @@ from asyncio import Task
 from typing import cast
 
 from costrel.errors import ClientDisconnected, RequestTimeout
-from costrel.http import has_no_content
 from costrel.messages import Request, Response
 from costrel.server.body_queue import BodyQueue
 from costrel.server.core import SWEEP_SECONDS, ServerCore
@@ -48,7 +47,7 @@ HIGH_WATER_BYTES = 64 * 1024
 LOW_WATER_BYTES = 16 * 1024
 MAX_DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 1.0
-_HEAD, _STOPPED = State.HEAD, State.STOPPED
+_BETWEEN, _HEAD, _STOPPED = State.BETWEEN, State.HEAD, State.STOPPED
 
 
 _NEW, _HEAD_PHASE, _HANDLING, _KEEP_ALIVE, _DRAINING, _LINGERING, _CLOSING, _LOST = Phase
@@ -121,7 +120,12 @@ class Connection(Wire):
             self._rest += data
             self._feed_rest()
             return
-        self._parser.feed(data)
+        parser = self._parser
+        parser.feed(data)
+        if self._current is None and len(parser.waiting) == 1 and self._draining is None:
+            self._start_next()
+            if parser.state is _BETWEEN:
+                return
         self._after_feed()
 
     def eof_received(self) -> bool:
@@ -279,6 +283,9 @@ class Connection(Wire):
             exchange,
             "http",
             exchange.version,
+            "",
+            False,
+            exchange.body is not None,
         )
         if core.listens_finished:
             exchange.started_at = time.perf_counter()
@@ -291,7 +298,7 @@ class Connection(Wire):
             if not task.done():
                 self._task = task
         else:
-            self._task = core.loop.create_task(self._run(exchange, request), context=core.base_context.copy())
+            self._task = core.create_task(self._run(exchange, request), context=core.base_context.copy())
 
     async def _run(self, exchange: NativeExchange, request: Request) -> None:
         """Answer one request, from the application's dispatch to the request's teardown."""
@@ -300,50 +307,41 @@ class Connection(Wire):
         try:
             if core.listens_started:
                 core.emit_started(request)
-            response = await core.dispatch(request)
+            response = await core.application.dispatch(request)
             body = response.body
+            transport = self._transport
             if (
-                type(body) is bytes
-                and response.has_plain_head
-                and exchange.keep_alive
-                and (exchange.body is None or exchange.body.is_complete)
-                and exchange.version == "1.1"
-                and exchange.method != "HEAD"
+                exchange.is_plain
+                and response.own_headers is None
+                and type(body) is bytes
+                and (head := core.heads.find(response)) is not None
+                and self.phase is _HANDLING
+                and transport is not None
                 and not core.is_stopping
-                and (
-                    head := core.heads.heads.get((response.status_code, response.plain_media_type))
-                    or self._make_plain_head(response)
-                )
             ):
                 data = b"%b%d\r\n\r\n%b" % (head, len(body), body)
                 exchange.status_code = response.status_code
-                exchange.bytes_sent = len(data)
-                transport = self._transport
-                if transport is None or self.phase is not _HANDLING:
-                    raise ClientDisconnected
-                self._written_bytes += len(data)
+                exchange.bytes_sent = size = len(data)
+                self._written_bytes += size
                 transport.write(data)
+                if request.end_callbacks is None and core.has_plain_ends and not self._is_reading_paused:
+                    # The usual end, in one go: nobody waits for it and nobody is told.
+                    response.exception = exchange.carrier = self._current = self._task = None
+                    request.ended = True
+                    core.active_count -= 1
+                    self._await_next()
+                    return
             else:
                 self._settle_keep_alive(exchange)
                 await send_response(self, exchange, response, core.heads)
         except BaseException as error:
             self._fail(exchange, request, error)
+        try:
+            await request.finish()
         finally:
-            try:
-                if request.has_end_callbacks:
-                    await request.finish()
-                else:
-                    request.ended = True
-            finally:
-                if response is not None:
-                    response.exception = None
-                self._finish(exchange, request)
-
-    def _make_plain_head(self, response: Response) -> bytes | None:
-        status_code = response.status_code
-        if not 200 <= status_code <= 999 or has_no_content(status_code) or status_code == 205:
-            return None
-        return self._core.heads.make(status_code, response.plain_media_type)
+            if response is not None:
+                response.exception = None
+            self._finish(exchange, request)
 
     def _settle_keep_alive(self, exchange: NativeExchange) -> None:
         """Decide, before the head is sent, whether the connection can be used again after this response."""
@@ -423,18 +421,21 @@ class Connection(Wire):
     def _await_next(self) -> None:
         """Wait for the next request, or start the one that waits already."""
         parser = self._parser
-        if parser.waiting:
-            self._enter(_KEEP_ALIVE)
+        self.since = self._core.now
+        if parser.state is _BETWEEN and not parser.waiting and not self._rest and not self._got_eof:
+            self.phase = _KEEP_ALIVE
+        elif parser.waiting:
+            self.phase = _KEEP_ALIVE
             self._schedule_follow_up()
         elif self._rest:
-            self._enter(_KEEP_ALIVE)
+            self.phase = _KEEP_ALIVE
         elif parser.state is _STOPPED or self._got_eof:
             self._close_politely(has_unread=True)
             return
         else:
             self.phase = _HEAD_PHASE if parser.state is _HEAD else _KEEP_ALIVE
-            self.since = self._core.now
-        self._schedule_resume()
+        if self._is_reading_paused:
+            self._schedule_resume()
 
     # Answers of the server itself.
 

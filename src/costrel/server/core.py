@@ -72,6 +72,7 @@ class ServerCore:
     Attributes:
         now: the clock, in seconds; it moves every `SWEEP_SECONDS`.
         heads: the ready-made heads of responses.
+        has_plain_ends: whether nobody listens to the end of a request.
         connections: all that are open, oldest first.
         orphans: connections that are lost while their request still runs.
         active_count: requests in flight.
@@ -90,8 +91,9 @@ class ServerCore:
         "application",
         "base_context",
         "connections",
-        "dispatch",
+        "create_task",
         "drained",
+        "has_plain_ends",
         "heads",
         "is_stopping",
         "limits",
@@ -114,11 +116,11 @@ class ServerCore:
         on_exit: Callable[[int], None],
     ) -> None:
         self.application = application
-        self.dispatch = application.dispatch
         self.settings = settings
         self.limits = ParserLimits.of(settings)
         self.loop_state = loop_state
         self.loop = loop_state.loop
+        self.create_task = loop_state.loop.create_task
         self.base_context: Context = loop_state.base_context or copy_context()
         self.on_exit = on_exit
         self.heads = HeadCache()
@@ -132,6 +134,7 @@ class ServerCore:
         self.all_closed: asyncio.Future[None] | None = None
         self.listens_finished = application.listens("request_finished")
         self.listens_started = application.listens("request_started")
+        self.has_plain_ends = not self.listens_finished
         self.now = self._last_time = self.loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._idle_candidates: deque[ServedConnection] = deque()

@@ -57,6 +57,8 @@ _OVERHEAD_FACTOR = 8
 _VERSION_1_1 = b" HTTP/1.1\r\n"
 
 
+# What a target may be made of without anything in it that needs a closer look: pchar of RFC 3986 but the escapes, "/".
+_PLAIN_TARGET_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
 _METHODS = {name.encode(): name for name in STANDARD_METHODS}
 
 
@@ -118,13 +120,17 @@ class RequestParser:
         "_headers",
         "_is_first_in_slice",
         "_keep_alive",
+        "_known_headers",
         "_known_host",
+        "_known_rest",
         "_limits",
         "_line_start",
+        "_max_header_count",
         "_parser",
         "_receiving",
         "_silent_overhead_bytes",
         "_slice",
+        "_small_head_bytes",
         "_target",
         "_trailer_bytes",
         "_trailer_count",
@@ -135,6 +141,8 @@ class RequestParser:
     def __init__(self, carrier: Carrier, limits: ParserLimits) -> None:
         self._carrier: Carrier | None = carrier
         self._limits = limits
+        self._max_header_count = limits.settings.max_header_count
+        self._small_head_bytes = limits.small_head_bytes
         self.waiting: deque[NativeExchange] = deque()
         self.state = _BETWEEN
         self._receiving: NativeExchange | None = None
@@ -144,6 +152,8 @@ class RequestParser:
         self._is_first_in_slice = True
         self._early_head = b""
         self._known_host: bytes | None = None
+        self._known_rest = b""
+        self._known_headers: list[tuple[bytes, bytes]] = []
         self._keep_alive = True
         self._blank_bytes = 0
         self._trailer_bytes = self._trailer_count = 0
@@ -165,17 +175,22 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Parse one slice, at most `SLICE_BYTES`; it never raises for what a client sent."""
+        if self._known_rest and data.endswith(self._known_rest) and self._repeat(data):
+            return
         while data:
             self._slice = data
-            self._is_first_in_slice = self.state is _BETWEEN or self.state is _HEAD
-            if data[0] <= 13 and self.state is _BETWEEN:
-                data = self._skip_newlines(data)
-                if not data:
-                    return
             receiving = self._receiving
-            body = receiving.body if receiving is not None else None
-            received = body.received_bytes if body is not None else 0
-            self._chunk_body_bytes = -1
+            received = 0
+            if receiving is None:
+                self._is_first_in_slice = True
+                if data[0] <= 13 and self.state is _BETWEEN:
+                    data = self._skip_newlines(data)
+                    if not data:
+                        return
+            elif receiving.body is not None:
+                self._is_first_in_slice = False
+                self._chunk_body_bytes = -1
+                received = receiving.body.received_bytes
             try:
                 self._feed(data)
             except httptools.HttpParserUpgrade as upgrade:
@@ -191,6 +206,39 @@ class RequestParser:
                 if body is not None and body.is_chunked:
                     self._count_chunks(body, data, received if receiving is now_receiving else None)
             return
+
+    def _repeat(self, data: bytes) -> bool:
+        """Take a slice that is a GET whose bytes behind the target are those of the request before it.
+
+        The parser has read and checked these very bytes as the rest of a whole head without a body, between two
+        messages of this connection, and it would say the same of them again. What is new is the target, and only one
+        made of characters that mean nothing to the grammar is taken; everything else goes to the parser.
+
+        PERF: saves 1.1 µs a request, with twelve header fields 4.5 µs (benchmarks/bare_application.py, 3.11)
+        """
+        carrier = self._carrier
+        target = data[4 : -len(self._known_rest)]
+        special = target.translate(None, _PLAIN_TARGET_BYTES)
+        if (
+            self.state is not _BETWEEN
+            or carrier is None
+            or (special and special != b"?")
+            or target[:1] != b"/"
+            or data[:4] != b"GET "
+            or len(data) > self._small_head_bytes
+        ):
+            return False
+        exchange = NativeExchange(carrier, "GET", "1.1", True, self._known_headers)
+        exchange.is_plain = True
+        if special:
+            exchange.raw_path, _, exchange.query_string = target.partition(b"?")
+        else:
+            exchange.raw_path = target
+            exchange.query_string = b""
+        exchange.path = exchange.raw_path.decode("ascii")
+        self._blank_bytes = 0
+        self.waiting.append(exchange)
+        return True
 
     def _skip_newlines(self, data: bytes) -> bytes:
         """Drop empty lines in front of a request line, a few of which RFC 9112 §2.2 tolerates."""
@@ -225,34 +273,32 @@ class RequestParser:
         """Check the head and queue its exchange."""
         target = self._target
         headers = self._headers
-        raw_method = self._parser.get_method()
+        parser = self._parser
+        raw_method = parser.get_method()
         method = _METHODS.get(raw_method) or raw_method.decode("ascii")
         data = self._slice
+        early_head = self._early_head
         # PERF: comparing the request line with what it must be instead of formatting the version, saves ~180 ns
         # (benchmarks/bare_application.py, 3.13)
-        if (
-            self._is_first_in_slice
-            and not self._early_head
-            and data.startswith(_VERSION_1_1, len(method) + 1 + len(target))
-        ):
+        if self._is_first_in_slice and not early_head and data.startswith(_VERSION_1_1, len(method) + 1 + len(target)):
             version = "1.1"
             self._is_first_in_slice = False
         else:
             version = self._check_slowly(method, target)
             headers = self._headers
-        if len(headers) > self._limits.settings.max_header_count:
+        if len(headers) > self._max_header_count:
             self._stop(HEADERS_TOO_LARGE)
-        if len(data) > self._limits.small_head_bytes or self._early_head:
+        if len(data) > self._small_head_bytes or early_head:
             self._check_sizes(method, target)
         # PERF: `find`, for `in` tries a number first, saves ~130 ns each (benchmarks/bare_application.py, 3.13)
-        if self._early_head or data.find(b" \r\n") >= 0 or data.find(b"\t\r\n") >= 0:
+        if early_head or data.find(b" \r\n") >= 0 or data.find(b"\t\r\n") >= 0:
             headers = [(name, value.rstrip(b" \t")) for name, value in headers]
         names = dict(headers)
         if len(names) != len(headers):
             refusal = check_fields(headers)
             if refusal is not None:
                 self._stop(refusal)
-        if (self._early_head or data.find(b"_") >= 0) and b"".join(names).find(b"_") >= 0:
+        if (early_head or data.find(b"_") >= 0) and b"".join(names).find(b"_") >= 0:
             headers = without_underscores(headers)
             names = dict(headers)
         host = names.get(b"host")
@@ -264,9 +310,17 @@ class RequestParser:
         if self._carrier is None:
             self._stop(MALFORMED)
             return
-        self._keep_alive = keep_alive = self._parser.should_keep_alive()
+        self._keep_alive = keep_alive = parser.should_keep_alive()
         exchange = NativeExchange(self._carrier, method, version, keep_alive, headers)
-        if method == "CONNECT" or not ACTING_FIELDS.isdisjoint(names):
+        if ACTING_FIELDS.isdisjoint(names) and method != "CONNECT":
+            exchange.is_plain = keep_alive and version == "1.1" and method != "HEAD"
+            if method == "GET" and exchange.is_plain and not early_head:
+                rest = data[4 + len(target) :]
+                # One empty line, at its end: the slice is this head and nothing else.
+                if rest.find(b"\r\n\r\n") == len(rest) - 4 and data.startswith(target, 4):
+                    self._known_rest = rest
+                    self._known_headers = headers
+        else:
             self._apply_framing(exchange, names)
         # SECURITY: a fragment, a backslash, an escape or another form than origin-form is looked at closely.
         text = target.decode("ascii")
@@ -284,7 +338,8 @@ class RequestParser:
                 self._stop(parts)
                 return
             exchange.path, exchange.raw_path, exchange.query_string = parts
-        self._early_head = b""
+        if early_head:
+            self._early_head = b""
         self._blank_bytes = 0
         if exchange.body is not None:
             self._receiving = exchange

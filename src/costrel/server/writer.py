@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from costrel.http import Headers, format_http_date, status_line
+from costrel.http import Headers, format_http_date, has_no_content, status_line
 from costrel.messages import Response, ResponseStream, head_fields
 from costrel.server.exchange import NativeExchange
 from costrel.server.framing import INTERNAL_ERROR, BodyFraming, BodyKind, frame_response, refusal_bytes
@@ -55,14 +55,16 @@ class HeadCache:
         date_line: the Date field with its CRLF.
         heads: the head up to and with ``content-length: ``, by status and media type; only statuses whose responses
             have content are in it.
+        ok_heads: those of status 200, by media type alone.
     """
 
-    __slots__ = ("_second", "date_line", "heads")
+    __slots__ = ("_second", "date_line", "heads", "ok_heads")
 
     def __init__(self) -> None:
         self._second = -1
         self.date_line = b""
         self.heads: dict[tuple[int, str | None], bytes] = {}
+        self.ok_heads: dict[str | None, bytes] = {}
 
     def refresh(self, timestamp: float) -> None:
         """Renew the date when another second has begun.
@@ -75,6 +77,20 @@ class HeadCache:
             self._second = second
             self.date_line = b"date: %b\r\n" % format_http_date(second)
             self.heads.clear()
+            self.ok_heads.clear()
+
+    def find(self, response: Response) -> bytes | None:
+        """Return the ready-made head of a response that has no header fields of its own.
+
+        `None` stands for a status whose responses are sent another way, for example 204.
+        """
+        if response.status_code == 200:
+            return self.ok_heads.get(response.plain_media_type) or self.make(200, response.plain_media_type)
+        status_code = response.status_code
+        if not 200 < status_code <= 999 or has_no_content(status_code) or status_code == 205:
+            return None
+        key = status_code, response.plain_media_type
+        return self.heads.get(key) or self.make(*key)
 
     def make(self, status_code: int, media_type: str | None) -> bytes:
         """Make a head up to ``content-length: `` and keep it for the rest of the second."""
@@ -82,6 +98,8 @@ class HeadCache:
         head = b"%b%b%bcontent-length: " % (status_line(status_code), fields, self.date_line)
         if len(self.heads) < _MAX_CACHED_HEADS:
             self.heads[status_code, media_type] = head
+            if status_code == 200:
+                self.ok_heads[media_type] = head
         return head
 
 
