@@ -210,6 +210,15 @@ def test_nothing_is_declared(caplog: pytest.LogCaptureFixture) -> None:
     assert 201 == empty_maker(None, ReturnOptions(status_code=201))(None).status_code
 
 
+def test_one_kind_of_value() -> None:
+    """A value of the declared kind goes to the maker of that kind."""
+    options = ReturnOptions(status_code=201)
+    by_value = ValueResponders(options)
+    response = value_maker(is_text, by_value.make_text, str, options, by_value)("a")
+
+    assert (201, b"a") == (response.status_code, response.body)
+
+
 @pytest.mark.parametrize("value", [5, {"a": 1}, ("a", 201)])
 def test_other_kinds_do_not_fit(value: Any) -> None:
     """Text is declared and something else is returned: an error, not a page of its `str`."""

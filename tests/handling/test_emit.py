@@ -384,7 +384,6 @@ def test_a_layer_that_returns_nothing_is_named(kit: Any) -> None:
     assert ["COS-HANDLER-105  The layer `forgetful` returned `NoneType`, not a `Response`."] == seen
 
 
-@pytest.mark.xfail(strict=True, reason="`Response.owned_by` gives the first exchange the original itself")
 def test_a_response_that_is_returned_twice_is_copied(kit: Any) -> None:
     """A constant response never carries a header of one exchange into another."""
     constant = Response(b"x")

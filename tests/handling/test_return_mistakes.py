@@ -133,14 +133,32 @@ def test_fixes_for_declared_values(value: Any, expected: str) -> None:
     assert expected == not_as_declared(value, list[int], "", "").mistake.fix.splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(Table, "It was not called. Write the parentheses after its name.", id="a-class"),
+        pytest.param(print, "It was not called. Write the parentheses after its name.", id="a-function"),
+        pytest.param((1, 2), "To send it as JSON, declare it:   -> tuple[…], or return list(…)", id="a-tuple"),
+        pytest.param(True, "To send it as JSON, declare it:   -> bool", id="a-bool"),
+        pytest.param(ValueError(), "Raise it instead of returning it.", id="an-exception"),
+        pytest.param(Table(), "To send it as JSON, declare what leaves:   -> SomeStruct", id="anything-else"),
+    ],
+)
+def test_fixes_for_undeclared_values(value: Any, expected: str) -> None:
+    """Without an annotation the fix depends on what was returned too."""
+
+    assert expected == no_response_value(value, "").mistake.fix.splitlines()[0]
+
+
 def test_a_coroutine_was_not_awaited() -> None:
-    """A coroutine where something else is declared means a forgotten `await`."""
+    """A coroutine, declared or not, means a forgotten `await`."""
 
     async def load() -> None: ...
 
     coroutine = load()
     mistake = not_as_declared(coroutine, dict, "", "").mistake
+    undeclared = no_response_value(coroutine, "").mistake
     coroutine.close()
 
-    assert "It was not awaited. Write:   return await …" == mistake.fix
+    assert "It was not awaited. Write:   return await …" == mistake.fix == undeclared.fix
     assert "What is declared decides what leaves, so that nothing else does." == mistake.why

@@ -85,7 +85,9 @@ def read_list(source: str, name: str, decode: Callable[[list[str]], object] | No
         try:
             return decode(values)
         except ScalarRejected as rejected:
-            errors.append({"in": source, "at": name, "message": str(rejected)})
+            errors.extend(
+                {"in": source, "at": f"{name}{place}", "message": message} for place, message in rejected.errors
+            )
             return default
 
     return read

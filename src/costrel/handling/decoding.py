@@ -20,7 +20,14 @@ from costrel.handling.error_text import clean_message
 from costrel.handling.form_models import FieldsDecoder, form_decoder, is_form_type, model_decoder
 from costrel.handling.pydantic_types import PydanticBody, contains_pydantic, decode_member
 from costrel.handling.scalars import ScalarRejected, list_decoder, scalar_decoder
-from costrel.handling.type_shapes import is_body_type, is_list_of_scalars, is_pydantic_class, is_scalar, type_text
+from costrel.handling.type_shapes import (
+    is_body_type,
+    is_list_of_scalars,
+    is_pydantic_class,
+    is_scalar,
+    objects_as_any,
+    type_text,
+)
 from costrel.handling.unique_keys import check_unique_keys
 from costrel.messages import check_json_shape, decode_json, is_bounded_type
 
@@ -72,6 +79,7 @@ def body_decoder(type_: Any, *, max_json_depth: int, unique_keys: bool = False) 
     Raises:
         ConfigurationError: COS-HANDLER-201, no body can be decoded to this type.
     """
+    type_ = objects_as_any(type_)
     if contains_pydantic(type_):
         try:
             return PydanticBody(type_, max_json_depth, unique_keys)

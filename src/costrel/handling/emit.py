@@ -249,7 +249,7 @@ class _Emitter:
     def _return(self, maker: str, value: str) -> None:
         """Return a response from the loop; without a scope it is finished here.
 
-        Only a response that the user made can be returned a second time, so one that was made of a value needs no stamp.
+        Only a response that the user made can be returned twice, so one that was made of a value needs no stamp.
         """
         text = self.text
         if self.needs_scope:

@@ -83,7 +83,14 @@ class CookieMarker(ValueMarker):
 
 @dataclass(frozen=True, slots=True)
 class BodyMarker(ValueMarker):
-    """The value is the whole body, decoded by its media type."""
+    """The value is the whole body, decoded by its media type.
+
+    Args:
+        unique_keys: whether a JSON object with a key twice is refused with 400; what reads the first of two, for
+            example a firewall, and what reads the last then never disagree.
+    """
+
+    unique_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,22 @@ class ValueMarkerFactory(Protocol):
         ...
 
 
+class BodyMarkerFactory(Protocol):
+    """How `Body` is made."""
+
+    def __call__(
+        self,
+        default: object = ...,
+        *,
+        alias: str | None = None,
+        description: str = "",
+        deprecated: bool = False,
+        unique_keys: bool = False,
+    ) -> Any:  # it stands where a default of any type stands
+        """Make the marker; the arguments are those of `BodyMarker`."""
+        ...
+
+
 class DependsMarkerFactory(Protocol):
     """How `Depends` is made."""
 
@@ -136,7 +159,7 @@ class DependsMarkerFactory(Protocol):
 Query: ValueMarkerFactory = QueryMarker
 Header: ValueMarkerFactory = HeaderMarker
 Cookie: ValueMarkerFactory = CookieMarker
-Body: ValueMarkerFactory = BodyMarker
+Body: BodyMarkerFactory = BodyMarker
 Form: ValueMarkerFactory = FormMarker
 File: ValueMarkerFactory = FileMarker
 Depends: DependsMarkerFactory = DependsMarker

@@ -33,7 +33,7 @@ from costrel.handling.output_filter import Check
 from costrel.handling.pydantic_types import adapter_of, contains_pydantic
 from costrel.handling.responders import JSON, Make, ReturnOptions, ValueResponders, apply_responder, find_responder
 from costrel.handling.return_mistakes import content_without_body, no_response_type
-from costrel.handling.type_shapes import NONE_TYPE, bare_type, is_pydantic_class, union_members
+from costrel.handling.type_shapes import NONE_TYPE, bare_type, is_pydantic_class, objects_as_any, union_members
 from costrel.messages import Response
 
 __all__ = ["UNANNOTATED", "ResponseMaker", "response_maker"]
@@ -111,6 +111,7 @@ def response_maker(
     options = ReturnOptions(status_code, text_as, media_type, responders or {}, debug, where)
     if get_origin(bare_type(annotation)) in _AWAITABLES:
         annotation = get_args(bare_type(annotation))[-1]
+    annotation = objects_as_any(annotation)
     by_value = ValueResponders(options)
     members = [member for member in union_members(annotation) if not _is_response_class(member)]
     if any(map(_is_by_value, members)):

@@ -225,7 +225,12 @@ def _reader_of(parameter: Parameter, source: str, name: str, spec: RouteSpec) ->
     if source == "body":
         if bare in (bytes, str):
             return read_raw_body(bare is str, default)
-        decoder = body_decoder(annotation, max_json_depth=spec.settings.max_json_depth)
+        marker = parameter.marker
+        decoder = body_decoder(
+            annotation,
+            max_json_depth=spec.settings.max_json_depth,
+            unique_keys=isinstance(marker, BodyMarker) and marker.unique_keys,
+        )
         fields = form_decoder(annotation, spec.settings) if is_form_type(annotation) else None
         return read_body(annotation, decoder, fields, spec.body_parsers, default)
     if source == "file" or _is_file(bare):

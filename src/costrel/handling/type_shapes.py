@@ -12,6 +12,8 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import functools
+import operator
 import sys
 import types
 import typing
@@ -31,6 +33,7 @@ __all__ = [
     "is_pydantic_class",
     "is_scalar",
     "is_union",
+    "objects_as_any",
     "type_text",
     "union_members",
 ]
@@ -200,6 +203,21 @@ def is_body_type(annotation: object) -> bool:
         return False
     items = [item for item in get_args(bare) if item is not Ellipsis]
     return all(map(_is_json_type, items)) and not is_list_of_scalars(bare)
+
+
+def objects_as_any(annotation: Any) -> Any:  # type expressions have no common type
+    """Return a type with `Any` where it says ``object``: what encodes and decodes knows no class of that name."""
+    if annotation is object:
+        return Any
+    arguments = get_args(annotation)
+    if not arguments or get_origin(annotation) is Literal:
+        return annotation
+    changed = tuple(objects_as_any(argument) if argument is not Ellipsis else argument for argument in arguments)
+    if all(new is old for new, old in zip(changed, arguments, strict=True)):
+        return annotation
+    if is_union(annotation):
+        return functools.reduce(operator.or_, changed)
+    return get_origin(annotation)[changed]
 
 
 def _is_json_type(annotation: object) -> bool:

@@ -3,7 +3,9 @@ async def hello(request, guarded=False):
         return await guard(request, hello, True)
     try:
         value = await handler()
-        response = respond(value).owned_by(request.exchange)
+        response = respond(value)
+        if response is value:
+            response = response.owned_by(request.exchange)
         if type(response.body) is not bytes or response.needs_resolving:
             return await start_stream(request, response)
         return response

@@ -9,7 +9,9 @@ async def answer_form(request, guarded=False):
         if errors:
             raise ValidationFailed(errors)
         value = handler(title)
-        response = respond(value).owned_by(request.exchange)
+        response = respond(value)
+        if response is value:
+            response = response.owned_by(request.exchange)
         if type(response.body) is not bytes or response.needs_resolving:
             return await start_stream(request, response)
         return response

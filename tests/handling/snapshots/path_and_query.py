@@ -10,7 +10,9 @@ async def show(request, guarded=False):
         if errors:
             raise ValidationFailed(errors)
         value = await handler(id, verbose)
-        response = respond(value).owned_by(request.exchange)
+        response = respond(value)
+        if response is value:
+            response = response.owned_by(request.exchange)
         if type(response.body) is not bytes or response.needs_resolving:
             return await start_stream(request, response)
         return response
