@@ -223,7 +223,8 @@ class _Emitter:
     def _steps(self) -> None:
         """Write everything up to the response."""
         if self.plan.reads_body:
-            self.text.add("await request.read()")
+            with self.text.block("if request.content is None:"):
+                self.text.add("await request.read()")
         for index, segment in enumerate(self.segments):
             is_last = index == len(self.segments) - 1
             if segment.in_thread:

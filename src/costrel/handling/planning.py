@@ -25,7 +25,6 @@ from costrel.messages import Request
 
 __all__ = ["build_plan"]
 
-_NO_CONTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _GENERATORS = (Colour.SYNC_GENERATOR, Colour.ASYNC_GENERATOR)
 _ON_LOOP = (Colour.ASYNC, Colour.MAYBE_ASYNC)
 
@@ -83,8 +82,7 @@ class _PlanBuilder:
     def _reads_body(self) -> bool:
         if not self.spec.reads_body or (self._body is not None and self._body[1].source == "stream"):
             return False
-        wants_body = self._body is not None or self._form is not None
-        return wants_body or not (self.spec.is_websocket or self.spec.methods <= _NO_CONTENT)
+        return not self.spec.is_websocket
 
     def _handler(self, frame: _Frame) -> Stage | None:
         spec = self.spec

@@ -11,6 +11,8 @@ async def hello_after_1(request, response, scope):
 
 
 async def hello_steps(request, scope):
+    if request.content is None:
+        await request.read()
     def in_worker(request):
         answer = before_1(request)
         if answer is not None:

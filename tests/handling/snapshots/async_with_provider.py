@@ -1,5 +1,6 @@
 async def create_async_steps(request, scope):
-    await request.read()
+    if request.content is None:
+        await request.read()
     errors = []
     order = read_order(request, errors)
     user = read_user(request, errors)

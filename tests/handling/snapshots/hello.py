@@ -2,6 +2,8 @@ async def hello(request, guarded=False):
     if request.deadline_at is not None and not guarded:
         return await guard(request, hello, True)
     try:
+        if request.content is None:
+            await request.read()
         value = await handler()
         response = respond(value)
         if response is value:

@@ -2,7 +2,8 @@ async def answer_form(request, guarded=False):
     if request.deadline_at is not None and not guarded:
         return await guard(request, answer_form, True)
     try:
-        await request.read()
+        if request.content is None:
+            await request.read()
         check_form_type(request)
         errors = []
         title = read_title(request, errors)

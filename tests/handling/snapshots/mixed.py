@@ -1,4 +1,6 @@
 async def mixed_steps(request, scope):
+    if request.content is None:
+        await request.read()
     errors = []
     user = read_user(request, errors)
     if errors:

@@ -2,6 +2,8 @@ async def show(request, guarded=False):
     if request.deadline_at is not None and not guarded:
         return await guard(request, show, True)
     try:
+        if request.content is None:
+            await request.read()
         errors = []
         id = request.path_params.get("id")
         if type(id) is not int_type:

@@ -26,7 +26,8 @@ async def create_teardown(request, scope, failure):
 
 
 async def create_steps(request, scope):
-    await request.read()
+    if request.content is None:
+        await request.read()
     def in_worker_2(request):
         answer = before_1(request)
         if answer is not None:

@@ -1,5 +1,6 @@
 async def create_steps(request, scope):
-    await request.read()
+    if request.content is None:
+        await request.read()
     errors = []
     order = read_order(request, errors)
     if errors:
