@@ -60,6 +60,11 @@ def test_every_time_comes_back_in_utc(moment):
     [
         pytest.param({"price": Decimal(1)}, "`session['price']` is of type `Decimal`", id="a-decimal"),
         pytest.param({"a": [{"b": ({1, 2},)}]}, "`session['a'][0]['b'][0]` is of type `set`", id="a-set-deep-inside"),
+        pytest.param(
+            {"a": {"ok": 1, "list": [1, "x", None]}, "b": b"", "z": complex(1)},
+            "`session['z']` is of type `complex`",
+            id="behind-what-can-be-kept",
+        ),
         pytest.param({"a": {(1, 2): 3}}, "`the key of session['a'][(1, 2)]` is of type `tuple`", id="a-key"),
     ],
 )
@@ -70,6 +75,14 @@ def test_a_value_that_cannot_be_kept_is_named_with_its_place(value, message):
 
     assert "COS-SESSION-005" == caught.value.code
     assert message in str(caught.value)
+
+
+def test_keys_that_cannot_be_sorted_are_reported_for_the_whole_session():
+    """Text and numbers among the keys of one dict have no order, as Flask finds out too."""
+    with pytest.raises(ProgrammerError, match="not supported between instances") as caught:
+        TaggedJSON().dumps({"a": {1: "x", "b": "y"}})
+
+    assert "COS-SESSION-005" == caught.value.code
 
 
 @pytest.mark.parametrize(

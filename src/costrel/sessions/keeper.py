@@ -1,7 +1,8 @@
 """Between a session and its cookie: reading the one that came, and deciding what the response says.
 
 A response whose session was touched depends on the cookie and belongs to one client, so it gets ``Vary: Cookie`` and a
-``Cache-Control`` that keeps it out of shared caches. The cookie itself is written only when something was changed, or
+``Cache-Control`` that keeps it out of shared caches; what the application has said of caching stays, unless it would
+have a cache give one client's cookie to another. The cookie itself is written only when something was changed, or
 when one that outlives the browser is getting old; so an answer that only read can never undo what another has written.
 
 Signatures are in `signing`, which is imported when the first of them is needed.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from costrel.errors import ConfigurationError, MissingSecretKey, Mistake, SessionTooLarge
 from costrel.execution import Outcome
-from costrel.http import MAX_SET_COOKIE_BYTES, format_set_cookie
+from costrel.http import MAX_SET_COOKIE_BYTES, format_set_cookie, parse_cache_control
 from costrel.messages import AppSettings, Request, Response
 from costrel.sessions.session import CookieSession, Opened
 
@@ -51,7 +52,7 @@ class SessionKeeper:
         self._clock = clock
         self._signer: SessionSigner | None = None
         try:
-            self._overhead_bytes(secure=self._is_always_secure or settings.session_cookie_secure is not False)
+            self._overhead_bytes(None, secure=self._is_always_secure or settings.session_cookie_secure is not False)
         except ValueError as error:
             raise ConfigurationError(_wrong_cookie(error)) from error
         if settings.secret_keys:
@@ -119,7 +120,12 @@ class SessionKeeper:
         # SECURITY: a cache must not give this answer to anybody else, also when the session was only looked at.
         response.vary("Cookie")
         sets_cookie = self._write_cookie(request, session, opened, response)
-        response.headers.setdefault("cache-control", "no-store" if sets_cookie else "private")
+        said = response.headers.get_combined("cache-control")
+        if said is None:
+            response.headers["cache-control"] = "no-store" if sets_cookie else "private"
+        elif sets_cookie and not _is_kept_apart(said):
+            # SECURITY: a shared cache would hand the session of this client to the next one.
+            response.headers["cache-control"] = "no-store"
 
     def _write_cookie(self, request: Request, session: CookieSession, opened: Opened, response: Response) -> bool:
         """Set or delete the cookie if that is needed, and tell whether it was."""
@@ -138,18 +144,24 @@ class SessionKeeper:
     def _set(self, request: Request, session: CookieSession, opened: Opened, response: Response) -> bool:
         settings = self._settings
         secure = self._is_secure(request)
+        max_age_seconds = settings.session_lifetime_seconds if session.permanent else None
         value = self._get_signer().sign(opened.values)
-        size_bytes = self._overhead_bytes(secure=secure) + len(value)
+        size_bytes = self._overhead_bytes(max_age_seconds, secure=secure) + len(value)
         if size_bytes > MAX_SET_COOKIE_BYTES:
-            error = SessionTooLarge(size_bytes, MAX_SET_COOKIE_BYTES)
             if settings.debug:
-                raise error
-            logger.error("session_too_large path=%r request_id=%s\n%s", request.path[:200], request.id, error)
+                raise SessionTooLarge(size_bytes, MAX_SET_COOKIE_BYTES)
+            logger.error(
+                "session_too_large size_bytes=%d max_bytes=%d path=%r request_id=%s",
+                size_bytes,
+                MAX_SET_COOKIE_BYTES,
+                request.path[:200],
+                request.id,
+            )
             return False
         response.set_cookie(
             settings.session_cookie_name,
             value,
-            max_age_seconds=settings.session_lifetime_seconds if session.permanent else None,
+            max_age_seconds=max_age_seconds,
             path=settings.session_cookie_path,
             domain=settings.session_cookie_domain,
             secure=secure,
@@ -165,7 +177,7 @@ class SessionKeeper:
             secure=self._is_secure(request),
         )
 
-    def _overhead_bytes(self, *, secure: bool) -> int:
+    def _overhead_bytes(self, max_age_seconds: int | None, *, secure: bool) -> int:
         """Return how many bytes of the field are not the value.
 
         Raises:
@@ -175,7 +187,7 @@ class SessionKeeper:
         empty = format_set_cookie(
             settings.session_cookie_name,
             "",
-            max_age_seconds=settings.session_lifetime_seconds,
+            max_age_seconds=max_age_seconds,
             path=settings.session_cookie_path,
             domain=settings.session_cookie_domain,
             secure=secure,
@@ -190,6 +202,12 @@ class SessionKeeper:
             return settings.session_cookie_secure
         # Browsers do not all take a secure cookie from http://localhost, and development happens there.
         return not (settings.debug and request.scheme == "http" and _is_local(request))
+
+
+def _is_kept_apart(cache_control: str) -> bool:
+    """Whether a response with this field may not be stored by shared caches."""
+    control = parse_cache_control(cache_control)
+    return control.private or control.no_store
 
 
 def _is_local(request: Request) -> bool:

@@ -137,11 +137,14 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
 
 def _not_storable(value: object, error: TypeError) -> ProgrammerError:
     """Say which value of the session cannot be kept; the walk is made only now that it is known to be there."""
-    where, found = next(_iter_foreign(value, "session"), ("session", value))
+    what = "The session cannot be written."
+    for where, found in _iter_foreign(value, "session"):
+        what = f"`{where}` is of type `{type(found).__name__}`, which a session cannot keep."
+        break
     return ProgrammerError(
         Mistake(
             "COS-SESSION-005",
-            f"`{where}` is of type `{type(found).__name__}`, which a session cannot keep.",
+            what,
             why=f"The session travels in a cookie as JSON: {error}.",
             fix="Keep an id or the text of it:   session['price'] = str(price)",
         )
@@ -153,7 +156,7 @@ def _iter_foreign(value: object, where: str) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for key, item in value.items():
             place = f"{where}[{key!r}]"
-            if not isinstance(key, str):
+            if not isinstance(key, _SCALARS):
                 yield f"the key of {place}", key
             yield from _iter_foreign(item, place)
     elif isinstance(value, list | tuple):

@@ -152,9 +152,8 @@ class FolderFile(Response):
     def copy(self) -> Response:
         """Return a copy that belongs to no exchange; it can be sent as often as you like."""
         twin = super().copy()
-        if isinstance(twin, FolderFile):
-            for name in FolderFile.__slots__:
-                setattr(twin, name, getattr(self, name))
+        for name in FolderFile.__slots__:
+            setattr(twin, name, getattr(self, name))
         return twin
 
     async def resolve(self, request: RequestHead) -> Response:
