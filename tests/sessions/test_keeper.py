@@ -341,6 +341,5 @@ def test_what_an_abandoned_handler_did_is_not_kept():
 )
 def test_two_keepers_keep_the_same_cookie_when_both_can_read_it(settings, is_same):
     """Name, salt, keys, path and domain say which cookie it is."""
-    session = CookieSession(keeper_of(), request_with())
 
-    assert is_same == keeper_of(**settings).keeps(session)
+    assert is_same == keeper_of(**settings).is_like(keeper_of())

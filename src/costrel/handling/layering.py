@@ -36,7 +36,7 @@ def _around(call_next: Dispatch, layer: Layer, convert: Convert) -> Dispatch:
         try:
             response = await layer(request, call_next)
             if isinstance(response, Response):
-                return response.owned_by(request.exchange)
+                return response if response.exchange is request.exchange else response.owned_by(request.exchange)
             raise not_a_response(name_of(layer), response)
         except Pass:
             raise

@@ -23,7 +23,7 @@ from costrel.messages.forms import FormData, UploadFile, parse_form
 from costrel.messages.forwarding import apply_forwarded
 from costrel.messages.json_body import JSONReader, check_json_shape, decode_json, is_bounded_type, is_json_media_type
 from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
-from costrel.messages.request import Request, current_request
+from costrel.messages.request import Request, SessionKeeper, current_request
 from costrel.messages.response import (
     HeaderInput,
     HTMLResponse,
@@ -84,6 +84,7 @@ __all__ = [
     "RouteOptions",
     "RouteView",
     "ServerSentEvent",
+    "SessionKeeper",
     "SessionView",
     "SocketBody",
     "SocketHandler",

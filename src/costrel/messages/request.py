@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from inspect import isawaitable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from costrel.errors import BodyNotRead, BodyStreamed, Mistake, ProgrammerError
 from costrel.execution import Claim, WorkerContext
@@ -47,11 +47,19 @@ from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
 from costrel.messages.state import State
 from costrel.messages.views import AppView, MountView, RouteView, SessionView
 
-__all__ = ["Request", "current_request"]
+__all__ = ["Request", "SessionKeeper", "current_request"]
 
 logger = logging.getLogger("costrel.request")
 T = TypeVar("T")
 EndCallback = Callable[["Request"], Awaitable[None] | None]
+
+
+class SessionKeeper(Protocol):
+    """What opens a request's session when it is first asked for."""
+
+    def open_session(self, request: Request, /) -> SessionView:
+        """Make the session of a request; it reads the cookie when it is touched."""
+        ...
 
 
 class Request:
@@ -77,7 +85,8 @@ class Request:
         path_params: the values of the route's parameters by name, converted.
         app: the innermost application that handles the request.
         route: the route that matched, `None` for 404, 405 and automatic answers.
-        session: the session; nothing is read before it is touched.
+        session_keeper: what opens the session; set by the extension that keeps sessions.
+        opened_session: the session if somebody has asked for it, else `None`.
         user: what authentication made of the credentials, `None` without any.
         g: a namespace for the application's own values during this request.
         state: a namespace for layers.
@@ -117,6 +126,7 @@ class Request:
         "max_body_bytes",
         "method",
         "mount",
+        "opened_session",
         "path",
         "path_params",
         "query_string",
@@ -126,7 +136,7 @@ class Request:
         "route",
         "route_path",
         "scheme",
-        "session",
+        "session_keeper",
         "state",
         "user",
         "worker",
@@ -137,10 +147,8 @@ class Request:
     ended: bool
     g: Any
     max_body_bytes: int | None
-    mount: MountView | None
     path_params: dict[str, Any]
     route: RouteView | None
-    session: SessionView
     state: State
     user: Any
     worker: WorkerContext
@@ -182,6 +190,9 @@ class Request:
         self.content: Content | Streamed | None = None if has_content else b""
         self.end_callbacks: list[EndCallback] | None = None
         self.deadline_at: float | None = None
+        self.mount: MountView | None = None
+        self.session_keeper: SessionKeeper | None = None
+        self.opened_session: SessionView | None = None
 
     def __getattr__(self, name: str) -> Any:  # a lazy name, or one that another framework has
         make = _LAZY.get(name)
@@ -229,6 +240,27 @@ class Request:
         return URL.build(
             scheme=self.scheme, authority=self.headers.get("host", ""), path=f"{self.root_path}{self.mount_prefix}/"
         )
+
+    @property
+    def session(self) -> SessionView:
+        """The session; it is opened when it is first asked for, and read when it is first touched.
+
+        Raises:
+            ProgrammerError: COS-SESSION-003, the application keeps no sessions.
+        """
+        session = self.opened_session
+        if session is None:
+            if self.session_keeper is None:
+                raise ProgrammerError(
+                    Mistake(
+                        "COS-SESSION-003",
+                        "`session` was used in an application without sessions.",
+                        why="Its list of extensions has none that keeps sessions.",
+                        fix='Leave `extensions=` at its default, or add "costrel.sessions:SignedCookieSessions".',
+                    )
+                )
+            session = self.opened_session = self.session_keeper.open_session(self)
+        return session
 
     @property
     def mount_prefix(self) -> str:
@@ -476,17 +508,6 @@ class Request:
         return None if content is STREAMED else content
 
 
-def _no_session(request: Request) -> SessionView:
-    raise ProgrammerError(
-        Mistake(
-            "COS-SESSION-003",
-            "`session` was used in an application without sessions.",
-            why="Its list of extensions has none that keeps sessions.",
-            fix='Leave `extensions=` at its default, or add "costrel.sessions:SignedCookieSessions" to it.',
-        )
-    )
-
-
 def _parse_form(request: Request) -> FormData:
     return parse_form(request._read_content("form"), request.headers.get("content-type", ""), request.limits)
 
@@ -535,10 +556,8 @@ _LAZY: Mapping[str, Callable[[Request], object]] = {
     "client": lambda request: request.exchange.peer,
     "g": lambda request: request.app.make_globals(),
     "max_body_bytes": lambda request: None,
-    "mount": lambda request: None,
     "path_params": lambda request: {},
     "route": lambda request: None,
-    "session": _no_session,
     "state": lambda request: State(),
     "user": lambda request: None,
     "worker": _make_worker,

@@ -124,6 +124,7 @@ class Response:
     Attributes:
         status_code: may be changed until the head is sent.
         body: `bytes`, a `ResponseStream` or a `SocketBody`.
+        exchange: the exchange it belongs to, `None` before its handler has returned it.
         own_headers: the header fields once somebody has asked for `headers`, else `None`: then they follow from
             `plain_media_type`, and a transport may send a head that it made before.
         plain_media_type: the media type as long as `own_headers` is `None`.
@@ -134,7 +135,16 @@ class Response:
         ValueError: a header name or value that HTTP does not allow (RFC 9110 §5).
     """
 
-    __slots__ = ("_exchange", "_pristine", "body", "exception", "own_headers", "plain_media_type", "status_code", "trailers")
+    __slots__ = (
+        "_pristine",
+        "body",
+        "exception",
+        "exchange",
+        "own_headers",
+        "plain_media_type",
+        "status_code",
+        "trailers",
+    )
 
     default_media_type: str | None = None
     needs_resolving: bool = False
@@ -161,7 +171,7 @@ class Response:
         self.status_code = status_code
         self.exception: Exception | None = None
         self.trailers: Callable[[], Mapping[str, str]] | None = None
-        self._exchange: Exchange | None = None
+        self.exchange: Exchange | None = None
         self._pristine: tuple[int, str | None, Headers | None, Body] | None = None
         self.own_headers: Headers | None = None
         if headers is not None:
@@ -304,11 +314,11 @@ class Response:
 
         The copy has fresh header fields and shares the body; a stream can be sent only once.
         """
-        if self._exchange is None:
-            self._exchange = exchange
+        if self.exchange is None:
+            self.exchange = exchange
             self._pristine = (self.status_code, self.plain_media_type, self.own_headers, self.body)
             return self
-        return self if self._exchange is exchange else self.copy().owned_by(exchange)
+        return self if self.exchange is exchange else self.copy().owned_by(exchange)
 
     def copy(self) -> Response:
         """Return a copy that belongs to no exchange: header fields as the handler made them, body shared."""
@@ -323,7 +333,7 @@ class Response:
         twin.status_code = status_code
         twin.exception = None
         twin.trailers = self.trailers
-        twin._exchange = twin._pristine = None
+        twin.exchange = twin._pristine = None
         twin.plain_media_type = media_type
         twin.own_headers = fields.copy() if fields is not None else None
         return twin

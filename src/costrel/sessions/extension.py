@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from costrel.errors import Mistake, ProgrammerError
+from costrel.errors import Mistake, ProgrammerError, SessionClosed
 from costrel.messages import AppSetup, Dispatch, Layer, Request, Response, SessionView
 from costrel.sessions.keeper import SessionKeeper
 from costrel.sessions.session import CookieSession
@@ -83,39 +83,65 @@ class SignedCookieSessions:
         return self._keeper
 
 
+class _Closed:
+    """Stands in for the keeper once the response has left the layer: a session opened now could not be saved."""
+
+    def open_session(self, request: Request, /) -> SessionView:
+        raise SessionClosed
+
+
+_CLOSED = _Closed()
+
+
 def _make_layer(keeper: SessionKeeper) -> Layer:
-    """Make the layer of one application."""
+    """Make the layer of one application; a request that never asks for its session costs two assignments."""
 
     async def keep_session(request: Request, call_next: Dispatch) -> Response:
-        outer: SessionView | None = None
-        if request.mount is not None:
-            outer = _find_session(request)
-            if isinstance(outer, CookieSession) and keeper.keeps(outer):
-                # The application around this one keeps the same cookie: one session for both, and it writes it.
-                return await call_next(request)
-        request.session = session = CookieSession(keeper, request)
-        opens_socket = False
+        outer = request.session_keeper
+        if outer is not None:
+            return await _keep_inside(keeper, outer, request, call_next)
+        request.session_keeper = keeper
         try:
             response = await call_next(request)
-            keeper.save(request, session, response)
-            opens_socket = response.status_code == 101
+            if request.opened_session is not None:
+                _save(keeper, request, response)
         finally:
-            if opens_socket:
-                # A socket's handler runs after its handshake: the cookie has gone, what was in it can still be read.
-                session.close_for_writing()
-                request.on_end(lambda _: session.close())
-            else:
-                session.close()
-                if outer is not None:
-                    request.session = outer
+            if request.opened_session is not None:
+                _close(request)
+            request.session_keeper = _CLOSED
         return response
 
     return keep_session
 
 
-def _find_session(request: Request) -> SessionView | None:
-    """Return the session that the application around this one has put on the request, if it keeps any."""
+async def _keep_inside(keeper: SessionKeeper, outer: object, request: Request, call_next: Dispatch) -> Response:
+    """Keep the session of a mounted application: that of the application around it if the cookie is the same."""
+    if isinstance(outer, SessionKeeper) and outer.is_like(keeper):
+        return await call_next(request)
+    outer_keeper, outer_session = request.session_keeper, request.opened_session
+    request.session_keeper, request.opened_session = keeper, None
     try:
-        return request.session
-    except ProgrammerError:
-        return None
+        response = await call_next(request)
+        _save(keeper, request, response)
+    finally:
+        _close(request)
+        request.session_keeper, request.opened_session = outer_keeper, outer_session
+    return response
+
+
+def _save(keeper: SessionKeeper, request: Request, response: Response) -> None:
+    """Write what has become of the session into the response; a socket may go on reading it."""
+    session = request.opened_session
+    if isinstance(session, CookieSession):
+        keeper.save(request, session, response)
+        if response.status_code == 101:
+            # A socket's handler runs after its handshake: the cookie has gone, what was in it can still be read.
+            session.close_for_writing()
+            request.on_end(lambda _: session.close())
+
+
+def _close(request: Request) -> None:
+    """Let go of a session that was opened, unless a socket still reads it."""
+    session = request.opened_session
+    if isinstance(session, CookieSession) and not session.is_read_only:
+        session.close()

@@ -58,10 +58,13 @@ class SessionKeeper:
         if settings.secret_keys:
             self._get_signer()
 
-    def keeps(self, session: CookieSession) -> bool:
-        """Whether a session is in the very cookie that is kept here, so that a second one would overwrite it."""
-        other = session.opener
-        return isinstance(other, SessionKeeper) and self._identity == other._identity
+    def is_like(self, other: SessionKeeper) -> bool:
+        """Whether `other` keeps the same cookie, so that one session serves both."""
+        return self is other or self._identity == other._identity
+
+    def open_session(self, request: Request, /) -> CookieSession:
+        """Make the session of a request; it reads the cookie when it is touched."""
+        return CookieSession(self, request)
 
     @property
     def _identity(self) -> tuple[object, ...]:

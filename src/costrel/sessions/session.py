@@ -126,14 +126,14 @@ class CookieSession(MutableMapping[str, Any]):
         return self._opened is not None and self._opened.is_new
 
     @property
-    def opener(self) -> Opener:
-        """Where its values come from."""
-        return self._opener
-
-    @property
     def opened(self) -> Opened | None:
         """What the cookie came to, `None` while nobody has touched the session; for who writes it back."""
         return self._opened
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether its cookie has gone and it can only be read, in the handler of a socket."""
+        return self._is_read_only
 
     def close(self) -> None:
         """Let go of the request: every later touch raises `SessionClosed`."""
