@@ -23,8 +23,10 @@ from costrel.app.extensions import DEFAULT_EXTENSIONS
 from costrel.app.fallthrough import pass_on
 from costrel.app.frozen import FrozenApp, Target
 from costrel.app.lifecycle import current_loop_state
+from costrel.app.namespaces import hidden_by_class, hidden_by_values
 from costrel.app.naming import url_for
 from costrel.app.registration import AnyLayer
+from costrel.errors import Mistake
 from costrel.execution import LoopState, Watchdog
 from costrel.handling import Provider, start_app_providers
 from costrel.messages import (
@@ -97,7 +99,14 @@ class App(Assembly):
         self._initial_state = state if state is not None else State()
         self._rewrite = rewrite
         self._cli: click.Group | None = None
-        self._own_providers += [Provider(App, lambda: self), Provider(type(self._initial_state), lambda: self.state)]
+        self._own_providers += [
+            Provider(App, lambda: self, inline=True),
+            Provider(type(self), lambda: self, inline=True),
+            Provider(AppSettings, lambda: self.settings, inline=True),
+            Provider(type(self._initial_state), lambda: self.state, inline=True),
+            Provider(g, _globals_of, inline=True),
+        ]
+        self._own_names = frozenset(vars(self))
 
     def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
         raise AttributeError(explain_foreign_name("App", name))
@@ -112,11 +121,15 @@ class App(Assembly):
             frozen = self.build()
         request.app = self
         current_request.set(request)
-        if self._rewrite is not None and (path := self._rewrite(request)) is not None:
-            request.route_path = path
         if self._announce_start:
             self.events.emit("request_started", {"request": request})
-        target = frozen.routes.find(request)
+        try:
+            if self._rewrite is not None and (path := self._rewrite(request)) is not None:
+                request.route_path = path
+            target = frozen.routes.find(request)
+        except Exception as error:
+            # A predicate, a converter or the rewriting function is the application's own and may fail.
+            return frozen.answer_failure(request, error)
         if target is None:
             target = frozen.answer_unmatched(request)
         request.route = target.route
@@ -139,7 +152,7 @@ class App(Assembly):
     @overload
     def lifespan(self, factory: F, /) -> F: ...
 
-    def lifespan(self, factory: Callable[..., object] | None = None, /) -> object:
+    def lifespan(self, factory: Callable[..., object] | None = None) -> object:
         """Register a lifespan, or, without an argument, start the application on the running loop.
 
         Args:
@@ -167,8 +180,11 @@ class App(Assembly):
                 loop_state.base_context = copy_context()
                 if watchdog is not None:
                     watchdog.start(loop_state.loop)
-                yield loop_state
-                loop_state.begin_stopping()
+                try:
+                    yield loop_state
+                finally:
+                    self._announce_stop()
+                    loop_state.begin_stopping()
                 await loop_state.supervisor.drain(loop_state.settings.graceful_timeout_seconds)
         finally:
             if watchdog is not None:
@@ -177,21 +193,31 @@ class App(Assembly):
 
     @asynccontextmanager
     async def _started(self, loop_state: LoopState) -> AsyncIterator[None]:
-        """Enter this application's own part of a start, then that of each mounted application."""
+        """Enter this application's own part of a start, then that of each mounted application, each once."""
+        if self in loop_state.values:
+            yield
+            return
         loop_state.values[self] = self._initial_state.copy()
+        self._running.append(loop_state)
         async with AsyncExitStack() as stack:
-            values = await start_app_providers(self.frozen.providers, loop_state)
-            stack.push_async_callback(values.aclose)
+            stack.callback(self._running.remove, loop_state)
+            for table in self.frozen.providers:
+                values = await start_app_providers(table, loop_state)
+                stack.push_async_callback(values.aclose)
             await stack.enter_async_context(self._lifecycle.run(loop_state))
             for mount in self._mounts:
                 if isinstance(mount.app, App):
                     await stack.enter_async_context(mount.app._started(loop_state))
             self.emit("app_started", {"app": self})
-            try:
-                yield
-            finally:
-                self.emit("app_stopping", {"app": self})
+            yield
         self.emit("app_stopped", {"app": self})
+
+    def _announce_stop(self) -> None:
+        """Tell the listeners of this application and of those mounted in it that the end begins."""
+        self.emit("app_stopping", {"app": self})
+        for mount in self._mounts:
+            if isinstance(mount.app, App):
+                mount.app._announce_stop()
 
     @property
     def state(self) -> State:
@@ -202,6 +228,16 @@ class App(Assembly):
             if isinstance(found, State):
                 return found
         return self._initial_state
+
+    def _hidden_names(self) -> list[Mistake]:
+        state = self._initial_state
+        return [
+            *hidden_by_class(self._globals_class, Globals),
+            *hidden_by_class(type(state), State),
+            *hidden_by_values(state, State),
+            *hidden_by_class(type(self), App, self._own_names),
+            *hidden_by_values(self, App),
+        ]
 
     def make_globals(self) -> Globals:
         """Make an empty `g`."""
@@ -255,6 +291,9 @@ class App(Assembly):
         subject.app = self
         target = self.frozen.routes.find(subject)
         subject.route = target.route if target is not None else None
+        open_session = getattr(self.extensions.get("sessions"), "open_session", None)
+        if open_session is not None:
+            subject.session = open_session(subject)
         return entered(subject)
 
     def test_client(self, **options: Any) -> TestClient:
@@ -291,3 +330,7 @@ def _plain_name(module: dict[str, Any]) -> str:
     if name == "__main__":
         return Path(str(module.get("__file__", "app"))).stem
     return name
+
+
+def _globals_of(request: Request) -> Any:
+    return request.g

@@ -15,14 +15,18 @@ from typing import Any, TypeVar
 
 from costrel.app.blueprint import Blueprint, Group
 from costrel.app.build import BuildInput, build
+from costrel.app.description import describe
 from costrel.app.events import EventHub, Listener
 from costrel.app.extensions import ExtensionRegistry
 from costrel.app.frozen import FrozenApp
 from costrel.app.lifecycle import Lifecycle
 from costrel.app.mounting import Mount, MountableApp
-from costrel.app.registration import AnyLayer, caller_where, not_open
+from costrel.app.rebuilding import Snapshot, app_values
+from costrel.app.registration import AnyLayer, caller_where, not_open, where_of
 from costrel.app.scopes import iter_scopes
-from costrel.errors import ConfigurationError, Mistake
+from costrel.app.template_names import TemplateKind, TemplateNames
+from costrel.errors import BuildError, ConfigurationError, Mistake
+from costrel.execution import LoopState
 from costrel.handling import EndpointInfo, Provider
 from costrel.messages import AppSettings, BindableLayer, Extension, Layer, Responder, TextAs
 from costrel.routing import BUILTIN_CONVERTERS, Converter
@@ -60,6 +64,7 @@ class Assembly(Group, ABC):
         self.root_folder = root_folder
         self.settings = settings
         self.events = EventHub()
+        self.events.changed = self._settle_listeners
         self._extensions = ExtensionRegistry(extensions)
         self._extension_layers: list[AnyLayer] = []
         self._mounts: list[Mount] = []
@@ -69,9 +74,16 @@ class Assembly(Group, ABC):
         self._overrides: dict[object, Callable[..., object]] = {}
         self._own_providers: list[Provider] = []
         self._lifecycle = Lifecycle()
+        self._running: list[LoopState] = []
+        self._templates = TemplateNames()
         self._frozen: FrozenApp | None = None
+        self._is_reopened = False
         self._build_lock = threading.RLock()
         self._announce_start = self._announce_match = self._announce_response = False
+
+    @abstractmethod
+    def _hidden_names(self) -> list[Mistake]:
+        """Return the attributes of the application's own classes that hide the framework's."""
 
     @abstractmethod
     def make_globals(self) -> object:
@@ -96,8 +108,8 @@ class Assembly(Group, ABC):
         Raises:
             ConfigurationError: COS-APP-001.
         """
-        if self._frozen is not None:
-            raise not_open(verb, caller_where(3))
+        if self._frozen is not None and not self._is_reopened:
+            raise not_open(verb, caller_where())
 
     def build(self) -> FrozenApp:
         """Put everything together, once; later calls return what the first one made.
@@ -110,12 +122,15 @@ class Assembly(Group, ABC):
         with self._build_lock:
             if self._frozen is None:
                 self._extensions.install_wanted(self)
+                self._templates.hand_over(self.extensions.get("templates"))
                 self._frozen = self._compile()
-                self._settle_listeners()
                 self.events.emit("app_built", {"app": self})
             return self._frozen
 
     def _compile(self) -> FrozenApp:
+        mistakes = self._hidden_names()
+        if mistakes:
+            raise BuildError(mistakes)
         for mount in self._mounts:
             if isinstance(mount.app, Assembly):
                 mount.app.build()
@@ -169,34 +184,44 @@ class Assembly(Group, ABC):
     def reopen(self) -> Iterator[None]:
         """Register more on an application that was built; what was registered is built at the end of the block.
 
-        Requests under way finish with the tables they started with.
+        Requests are answered with the tables that were there before until the block has ended.
 
         Raises:
-            BuildError: mistakes in what was added; the application stays as it was, but for what was recorded.
+            BuildError: mistakes in what was added; all routes, hooks, layers and mounts of the block are taken back.
         """
-        before, self._frozen = self.frozen, None
+        self.build()
+        snapshot, mounts = Snapshot(self), list(self._mounts)
+        self._is_reopened = True
         try:
             yield
+            self._templates.hand_over(self.extensions.get("templates"))
             self._frozen = self._compile()
-            self._settle_listeners()
         except BaseException:
-            self._frozen = before
+            snapshot.restore()
+            self._mounts[:] = mounts
             raise
+        finally:
+            self._is_reopened = False
 
     @contextmanager
     def override(self, type_: object, factory: Callable[..., object]) -> Iterator[None]:
         """Make values of `type_` with another factory for the block; for tests.
 
         Args:
-            type_: what parameters are annotated with.
+            type_: what parameters are annotated with, or the function in their ``Depends(…)``.
             factory: as for `provide`; its values live as long as those it replaces.
+
+        Raises:
+            BuildError: the factory cannot be bound.
+            ConfigurationError: the application runs, the value lives as long as it, and cannot be made now.
         """
         self.build()
         before = self._frozen, self._overrides
         self._overrides = {**self._overrides, type_: factory}
         try:
             self._frozen = self._compile()
-            yield
+            with app_values(self._running, self._frozen.providers):
+                yield
         finally:
             self._frozen, self._overrides = before
 
@@ -223,20 +248,36 @@ class Assembly(Group, ABC):
             name: before the names of its routes in `url_for`; the last part of `path` unless given.
 
         Raises:
-            ConfigurationError: it is not an `App`, or this application was built.
+            ConfigurationError: it is not an `App`, it contains this application, or this application was built.
         """
         self.check_open("mount")
+        where = caller_where()
         if not isinstance(app, Assembly):
             raise ConfigurationError(
                 Mistake(
                     "COS-APP-032",
                     f"`mount` was given {app!r}, which is not a Costrel application.",
-                    where=caller_where(),
+                    where=where,
                     why="Mounting other ASGI and WSGI applications is not part of this version.",
                     fix="Mount an `App`; run the other application beside this one.",
                 )
             )
-        self._mounts.append(Mount(path, app, name or path.strip("/").rpartition("/")[2] or app.name, caller_where()))
+        if app is self or app.mounts_within(self):
+            raise ConfigurationError(
+                Mistake(
+                    "COS-APP-039",
+                    f"`{app.name}` cannot be mounted at `{path}`, because it would contain itself.",
+                    where=where,
+                    why="A request would go round for ever.",
+                    fix="Make a second `App`, or register a blueprint with both.",
+                )
+            )
+        self._mounts.append(Mount(path, app, name or path.strip("/").rpartition("/")[2] or app.name, where))
+
+    def mounts_within(self, other: Assembly) -> bool:
+        """Whether another application is mounted in this one, at any depth."""
+        inner = [mount.app for mount in self._mounts if isinstance(mount.app, Assembly)]
+        return any(app is other or app.mounts_within(other) for app in inner)
 
     def host(
         self, pattern: str, blueprint: Blueprint, /, *, prefix: str | None = None, name: str | None = None
@@ -269,6 +310,38 @@ class Assembly(Group, ABC):
         """
         self.check_open("body_parser")
         self._body_parsers[media_type.lower()] = parse
+
+    def template_filter(self, name: str | None = None, /) -> Callable[[F], F]:
+        """Register the decorated function as a filter of templates: ``{{ price|money }}``."""
+        return self._template_name("template_filter", "filter", name)
+
+    def template_test(self, name: str | None = None, /) -> Callable[[F], F]:
+        """Register the decorated function as a test of templates: ``{% if number is prime %}``."""
+        return self._template_name("template_test", "test", name)
+
+    def template_global(self, name: str | None = None, /) -> Callable[[F], F]:
+        """Register the decorated function as a global of templates: ``{{ today() }}``."""
+        return self._template_name("template_global", "global_", name)
+
+    def _template_name(self, verb: str, kind: TemplateKind, name: str | None) -> Callable[[F], F]:
+        def register(function: F) -> F:
+            self.check_open(verb)
+            self._templates.add(kind, name or str(getattr(function, "__name__", "")), function, where_of(function))
+            return function
+
+        return register
+
+    def describe(self) -> dict[str, object]:
+        """Return the whole application as values that JSON knows: routes, layers, providers, hooks, extensions, mounts.
+
+        It shows names and places, never settings or values.
+        """
+        return describe(self)
+
+    @property
+    def lifecycle_names(self) -> list[str]:
+        """What is entered at start and left at stop, in the order of start."""
+        return self._lifecycle.names
 
     def blueprint_folders(self, attribute: str) -> list[tuple[str, Path]]:
         """Return the URL prefix and the folder of each blueprint that has one; for extensions."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from costrel.app.registration import AnyLayer, Registrar, caller_where
+from costrel.errors import ConfigurationError, Mistake
 from costrel.messages import TextAs, TrailingSlash
 
 __all__ = ["Blueprint", "Group", "Registered"]
@@ -53,9 +54,24 @@ class Group(Registrar):
 
     def _register(self, blueprint: Blueprint, prefix: str | None, name: str | None, host: str | None) -> None:
         chosen = blueprint.prefix if prefix is None else prefix
+        where = caller_where()
+        if blueprint is self or blueprint.contains(self):
+            raise ConfigurationError(
+                Mistake(
+                    "COS-APP-039",
+                    f"The blueprint `{blueprint.name}` cannot be registered, because it would contain itself.",
+                    where=where,
+                    why="Its paths and names would have no end.",
+                    fix="Register it on the app, or on a blueprint that is not below it.",
+                )
+            )
         self.children.append(
-            Registered(blueprint, chosen.rstrip("/"), name or blueprint.name, caller_where(3), host or blueprint.host)
+            Registered(blueprint, chosen.rstrip("/"), name or blueprint.name, where, host or blueprint.host)
         )
+
+    def contains(self, other: Group) -> bool:
+        """Whether another blueprint is registered below this one, at any depth."""
+        return any(child.blueprint is other or child.blueprint.contains(other) for child in self.children)
 
 
 class Blueprint(Group):

@@ -30,6 +30,11 @@ class Globals:
     def __getattr__(self, name: str) -> Any:  # reached only when the attribute is not set
         raise AttributeError(f"`g.{name}` has not been set during this request", name=name, obj=self)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("get", "pop", "setdefault"):
+            raise AttributeError(f"`g.{name}` is a method; give the value another name", name=name, obj=self)
+        self.__dict__[name] = value
+
     def get(self, name: str, default: Any = None) -> Any:  # the type is the application's own
         """Return the value of `name`, or `default`."""
         return self.__dict__.get(name, default)
@@ -67,15 +72,25 @@ def current(name: str) -> Request:
     return found
 
 
-def _find_request() -> Request:
-    found = current("request")
+def handled(name: str) -> Request:
+    """Return the current request, but not the stand-in of an app context, which has no method.
+
+    Raises:
+        OutsideRequest: there is none.
+        RequestEnded: it has ended.
+    """
+    found = current(name)
     if not found.method:
-        raise OutsideRequest("request")
+        raise OutsideRequest(name)
     return found
 
 
+def _find_request() -> Request:
+    return handled("request")
+
+
 def _find_session() -> SessionView:
-    return current("session").session
+    return handled("session").session
 
 
 def _find_globals() -> Globals:

@@ -70,9 +70,7 @@ class ErrorConverter:
         self._handlers = ErrorHandlerTable(scopes)
         self._make_failure = responders.get(Failure, problem_response)
         self._emit = emit
-        self._make = response_maker(
-            None, status_code=None, text_as=text_as, media_type=None, responders=responders, debug=False, where=""
-        ).make
+        self._make = response_maker(text_as=text_as, responders=responders, where="an error handler").make
 
     async def convert(self, request: Request, exception: Exception) -> Response:
         """Make the response; an error handler that fails itself becomes a 500. It raises no `Exception`."""
@@ -180,7 +178,7 @@ def _says_status(value: object) -> bool:
 
 
 def _remember(exception: Exception, request: Request, response: Response) -> None:
-    """Note what an exception was made into; weakly, so that there is no cycle."""
+    """Note what an exception was made into; the circle is open again when the transport clears `exception`."""
     vars(exception)[_ANSWER] = weakref.ref(request), response
 
 

@@ -109,8 +109,7 @@ def _bind(handler: ErrorHandler) -> BoundErrorHandler:
     roles = [_role(parameter) for parameter in _required(function)]
     if len(roles) == 2 and "request" not in roles:
         roles = ["request", "error"]
-    call = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
-    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
     return BoundErrorHandler(function, tuple(role or "error" for role in roles), is_async)
 
 
@@ -120,6 +119,8 @@ def _required(function: Callable[..., object]) -> list[inspect.Parameter]:
         parameters = inspect.signature(function, eval_str=True).parameters
     except NameError:
         parameters = inspect.signature(function).parameters
+    except ValueError:  # a builtin without a signature gets the error
+        return [inspect.Parameter("error", inspect.Parameter.POSITIONAL_ONLY)]
     return [
         parameter
         for parameter in parameters.values()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import iscoroutinefunction
 from types import MappingProxyType
@@ -55,6 +55,13 @@ class EventHub:
     def __init__(self) -> None:
         self._listeners: dict[str, list[Listener]] = {}
         self._known = set(EVENTS)
+        self.changed: Callable[[], None] = _nothing
+        """Called when somebody begins or ceases to listen."""
+
+    @property
+    def listeners(self) -> Mapping[str, Sequence[Listener]]:
+        """Who listens to each event, in the order in which they are called."""
+        return MappingProxyType(self._listeners)
 
     def declare(self, event: str) -> None:
         """Add an event of a battery; its name has a namespace, for example ``auth.login``.
@@ -68,7 +75,7 @@ class EventHub:
                     "COS-APP-020",
                     f"`{event}` is not a name for an event of an extension.",
                     why="Names without a dot are the framework's own.",
-                    fix=f'Put the extension\'s name before it:  app.events.declare("myextension.{event}")',
+                    fix=f'Put the extension\'s name before it:  app.declare_event("myextension.{event}")',
                 )
             )
         self._known.add(event)
@@ -89,7 +96,17 @@ class EventHub:
                     fix=f"Did you mean `{near[0]}`?" if near else "The events are in the reference, page Events.",
                 )
             )
-        self._listeners.setdefault(event, []).append(listener)
+        self._listeners[event] = [*self._listeners.get(event, ()), listener]
+        self.changed()
+
+    def remove(self, event: str, listener: Listener) -> None:
+        """Stop calling `listener`; does nothing when it is not called."""
+        left = [other for other in self._listeners.get(event, ()) if other is not listener]
+        if left:
+            self._listeners[event] = left
+        else:
+            self._listeners.pop(event, None)
+        self.changed()
 
     def has(self, event: str) -> bool:
         """Whether anybody listens to `event`."""
@@ -102,7 +119,7 @@ class EventHub:
         """
         for listener in self._listeners.get(event, ()):
             try:
-                if iscoroutinefunction(listener):
+                if iscoroutinefunction(listener) or iscoroutinefunction(type(listener).__call__):
                     self._spawn(event, listener, fields)
                 else:
                     listener(fields)
@@ -121,3 +138,7 @@ class EventHub:
             loop_state.loop.call_soon_threadsafe(self._spawn, event, listener, fields)
             return
         loop_state.supervisor.spawn(listener, fields, origin=f"listener of {event}")
+
+
+def _nothing() -> None:
+    """Do nothing."""

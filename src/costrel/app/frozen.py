@@ -6,14 +6,14 @@ makes a second one and swaps it in, it does not change this one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from costrel.app.conversion import ErrorConverter
 from costrel.app.mounting import Mount
 from costrel.app.scopes import Scope
-from costrel.handling import Endpoint, EndpointInfo, ProviderTable
-from costrel.messages import Dispatch, Request
+from costrel.handling import Endpoint, EndpointInfo, ProviderTable, compile_layers
+from costrel.messages import Dispatch, Layer, Request, Response
 from costrel.routing import NameIndex, RouteTable
 
 __all__ = ["FrozenApp", "RouteInfo", "Target"]
@@ -61,8 +61,9 @@ class FrozenApp:
         endpoints: the public description of every endpoint.
         compiled: every compiled endpoint, for `costrel routes --source`.
         mounts: mounted applications by name.
-        providers: all providers, for those that live as long as the app.
+        providers: the providers of each scope, for those that live as long as the app.
         converter: from an exception to a response, for what happens outside every route.
+        layers: the app's own, for the same.
         elsewhere: the app's own answer for a request whose target is no path, such as ``OPTIONS *``.
     """
 
@@ -74,8 +75,9 @@ class FrozenApp:
     endpoints: tuple[EndpointInfo, ...]
     compiled: tuple[Endpoint, ...]
     mounts: Mapping[str, Mount]
-    providers: ProviderTable
+    providers: tuple[ProviderTable, ...]
     converter: ErrorConverter
+    layers: tuple[Layer, ...]
     elsewhere: Target | None
 
     def answer_unmatched(self, request: Request) -> Target:
@@ -84,3 +86,11 @@ class FrozenApp:
         if target is None:
             raise LookupError("a built application answers every request")
         return target
+
+    def answer_failure(self, request: Request, error: Exception) -> Awaitable[Response]:
+        """Answer what went wrong before there was a target, with the app's layers around it."""
+
+        async def fail(request: Request) -> Response:
+            return await self.converter.convert(request, error)
+
+        return compile_layers(fail, self.layers, self.converter.convert)(request)

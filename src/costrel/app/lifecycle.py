@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -18,9 +18,10 @@ from contextlib import (
     contextmanager,
 )
 from contextvars import ContextVar
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from costrel.execution import LoopState
+from costrel.messages import State
 
 __all__ = ["Lifecycle", "LifespanFactory", "current_loop_state"]
 
@@ -29,6 +30,16 @@ logger = logging.getLogger("costrel.lifecycle")
 T = TypeVar("T")
 LifespanFactory = Callable[..., object]
 Step = Callable[[LoopState], AbstractAsyncContextManager[None]]
+
+
+class HasState(Protocol):
+    """The part of an application that a lifespan may fill."""
+
+    @property
+    def state(self) -> State:
+        """The values of the running application."""
+        ...
+
 
 current_loop_state: ContextVar[LoopState] = ContextVar("costrel_loop_state")
 """Set when an application starts; every request's context is a copy of the context after start-up."""
@@ -39,25 +50,28 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
+        self.names: list[str] = []
+        """Module and name of each entry, in order."""
 
-    def add_step(self, step: Step) -> None:
-        """Append something that is entered with the loop's state and left at stop."""
-        self._steps.append(step)
-
-    def add_lifespan(self, factory: LifespanFactory, app: object) -> None:
+    def add_lifespan(self, factory: LifespanFactory, app: HasState) -> None:
         """Append a user's lifespan: a generator function or a context manager factory, async or not.
 
-        It is called with the app when it takes a parameter.
+        It is called with the app when it takes a parameter. A mapping that it yields becomes attributes of the app's
+        state.
         """
-        self._steps.append(lambda _: _user_lifespan(factory, app))
+        self._add("lifespan", factory, lambda _: _user_lifespan(factory, app))
 
     def add_start(self, function: Callable[[], object]) -> None:
         """Append a function that is called at start."""
-        self._steps.append(lambda _: _starting(function))
+        self._add("on_start", function, lambda _: _starting(function))
 
     def add_stop(self, function: Callable[[], object]) -> None:
         """Append a function that is called at stop, in the reverse of the order of the list."""
-        self._steps.append(lambda _: _stopping(function))
+        self._add("on_stop", function, lambda _: _stopping(function))
+
+    def _add(self, verb: str, function: Callable[..., object], step: Step) -> None:
+        self._steps.append(step)
+        self.names.append(f"{verb} {function.__module__}.{getattr(function, '__qualname__', function)}")
 
     @asynccontextmanager
     async def run(self, loop_state: LoopState) -> AsyncIterator[None]:
@@ -89,7 +103,7 @@ async def _stopping(function: Callable[[], object]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _user_lifespan(factory: LifespanFactory, app: object) -> AsyncIterator[None]:
+async def _user_lifespan(factory: LifespanFactory, app: HasState) -> AsyncIterator[None]:
     """Enter what the user's factory makes, whichever of the four kinds it is."""
     if inspect.isasyncgenfunction(factory):
         factory = asynccontextmanager(factory)
@@ -97,8 +111,17 @@ async def _user_lifespan(factory: LifespanFactory, app: object) -> AsyncIterator
         factory = contextmanager(factory)
     entered = factory(app) if inspect.signature(factory).parameters else factory()
     if isinstance(entered, AbstractAsyncContextManager):
-        async with cast("AbstractAsyncContextManager[object]", entered):
+        async with cast("AbstractAsyncContextManager[object]", entered) as value:
+            _keep(value, app)
             yield
     else:
-        with cast("AbstractContextManager[object]", entered):
+        with cast("AbstractContextManager[object]", entered) as value:
+            _keep(value, app)
             yield
+
+
+def _keep(value: object, app: HasState) -> None:
+    """Make attributes of the app's state of what a lifespan has yielded, if that is a mapping."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            setattr(app.state, str(name), item)

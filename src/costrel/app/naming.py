@@ -49,7 +49,7 @@ def url_for(
     if request is not None and name.startswith("."):
         blueprint = request.blueprint
         name = f"{blueprint}{name}" if blueprint else name[1:]
-    owner, mount_prefix, name, owner_prefix = _find_owner(app, request, name)
+    owner, prefix, name = _find_owner(app, request, name)
     frozen = owner.frozen
     scope = frozen.scopes.get(name)
     given = set(values)
@@ -58,27 +58,28 @@ def url_for(
             function(name, values)
     built = frozen.names.build(name, values)
     query = {key: value for key, value in built.leftover.items() if key in given}
-    root = request.root_path if request is not None else ""
-    path = f"{root}{mount_prefix}{owner_prefix}{built.path}"
-    text = path + (f"?{format_query(query)}" if query else "")
+    text = f"{prefix}{built.path}" + (f"?{format_query(query)}" if query else "")
     if anchor is not None:
         text += f"#{encode_component(anchor)}"
-    if not (external or built.host is not None or scheme is not None):
-        return text
+    is_here = built.host is None or (request is not None and built.host == request.host)
+    if not external and scheme is None and is_here:
+        return f"{request.root_path if request is not None else ''}{text}"
     return _external(app, request, text, built.host, scheme)
 
 
-def _find_owner(app: Any, request: Request | None, name: str) -> tuple[Any, str, str, str]:
-    """Return the application that knows `name`, its mount prefix, the name within it, and the prefix below that."""
-    mount = request.mount if request is not None and request.app is app else None
+def _find_owner(app: Any, request: Request | None, name: str) -> tuple[Any, str, str]:
+    """Return the application that knows a name, its prefix below the outermost one, and the name within it."""
+    mount = request.mount if request is not None else None
+    while isinstance(mount, MountedApp) and mount.app is not app:
+        mount = mount.parent
     candidate, prefix = app, mount.prefix if mount is not None else ""
+    here = candidate, prefix, name
     while True:
-        found = _within(candidate, name, "")
+        found = _within(candidate, name, prefix)
         if found is not None:
-            owner, inner_name, inner_prefix = found
-            return owner, prefix, inner_name, inner_prefix
+            return found
         if not isinstance(mount, MountedApp):
-            return app, mount.prefix if mount is not None else "", name, ""
+            return here  # where the name is not found either, and the names that are near are known
         candidate, mount = mount.outer_app, mount.parent
         prefix = mount.prefix if mount is not None else ""
 
@@ -87,7 +88,7 @@ def _within(app: Any, name: str, prefix: str) -> tuple[Any, str, str] | None:
     """Look a name up in an application and, by their names, in those mounted in it."""
     frozen = app.frozen
     if name in frozen.scopes:
-        return app, name, prefix
+        return app, prefix, name
     head, _, rest = name.partition(".")
     mount = frozen.mounts.get(head)
     if mount is None or not rest:
@@ -100,13 +101,13 @@ def _external(app: NamingApp, request: Request | None, text: str, host: str | No
     base = app.settings.base_url
     if base is not None:
         origin = URL(base)
-        return f"{scheme or origin.scheme}://{host or origin.authority}{origin.path.rstrip('/')}{text}"
+        root = origin.path.rstrip("/") or (request.root_path if request is not None else "")
+        return f"{scheme or origin.scheme}://{_with_port(host, origin.authority)}{root}{text}"
     if request is not None and request.method:
         allowed = app.settings.allowed_hosts
-        if host is not None or not allowed or request.host in allowed:
-            authority = host or request.headers.get("host", "")
-            if authority:
-                return f"{scheme or request.scheme}://{authority}{text}"
+        authority = request.headers.get("host", "")
+        if host is not None or (authority and (not allowed or request.host in allowed)):
+            return f"{scheme or request.scheme}://{_with_port(host, authority)}{request.root_path}{text}"
     raise ProgrammerError(
         Mistake(
             "COS-APP-030",
@@ -115,3 +116,11 @@ def _external(app: NamingApp, request: Request | None, text: str, host: str | No
             fix='Set it:  export COSTREL_BASE_URL=https://shop.example/     or  AppSettings(base_url="…")',
         )
     )
+
+
+def _with_port(host: str | None, authority: str) -> str:
+    """Put a host in the place of the one in an authority, whose port stays."""
+    if host is None:
+        return authority
+    _, colon, port = authority.rpartition(":")
+    return f"{host}:{port}" if colon and port.isdigit() else host

@@ -7,11 +7,12 @@ with the file and line that stand here. After the build, registering raises.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, Unpack
+from typing import Any, Literal, Protocol, TypeVar, Unpack, runtime_checkable
 
 from costrel.errors import ConfigurationError, Mistake
 from costrel.handling import HookSpec, Provider
@@ -20,8 +21,11 @@ from costrel.messages import BindableLayer, Layer, RouteOptions, TextAs, Trailin
 __all__ = ["AnyLayer", "ErrorHandler", "Registrar", "RouteDefinition", "caller_where", "not_open", "where_of"]
 
 H = TypeVar("H", bound=Callable[..., object])
+U = TypeVar("U", bound=Callable[[str, dict[str, Any]], None])
+P = TypeVar("P", bound=Callable[[], Mapping[str, object]])
 AnyLayer = Layer | BindableLayer
 Lifetime = Literal["handler", "response", "app"]
+_HERE = f"{Path(__file__).parent}{os.sep}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,15 @@ class RouteDefinition:
         """The name without that of the blueprint."""
         return self.options.get("name") or str(getattr(self.handler, "__name__", type(self.handler).__name__))
 
+    @property
+    def all_methods(self) -> frozenset[str]:
+        """The methods with those that are answered without being registered."""
+        if "WEBSOCKET" in self.methods:
+            return self.methods
+        return self.methods | ({"HEAD", "OPTIONS"} if "GET" in self.methods else {"OPTIONS"})
 
+
+@runtime_checkable
 class ResourceLike(Protocol):
     """What `add_resource` takes: an instance or class of `Resource`."""
 
@@ -63,9 +75,11 @@ def where_of(function: object) -> str:
     return f"{_relative(code.co_filename)}:{code.co_firstlineno}"
 
 
-def caller_where(depth: int = 2) -> str:
-    """Return the file and line of the caller's caller."""
-    frame = sys._getframe(depth)
+def caller_where() -> str:
+    """Return the file and line of the nearest caller outside this room."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
     return f"{_relative(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
@@ -155,7 +169,8 @@ class Registrar:
         if unknown:
             known = ", ".join(sorted(RouteOptions.__optional_keys__))
             raise TypeError(f"a route has no option {', '.join(map(repr, sorted(unknown)))}; the options are {known}")
-        upper = frozenset(method.upper() for method in methods)
+        given = (methods,) if isinstance(methods, str) else methods
+        upper = frozenset(method.upper() for method in given)
         self.recorded.routes.append(RouteDefinition(path, upper, handler, options, where_of(handler)))
 
     def get(self, path: str, /, **options: Unpack[RouteOptions]) -> Callable[[H], H]:
@@ -195,6 +210,9 @@ class Registrar:
         return self._verb("WEBSOCKET", path, options)
 
     def _verb(self, method: str, path: str, options: RouteOptions) -> Callable[[H], H]:
+        if "methods" in options:
+            raise TypeError(f'this registers {method} alone; for several methods write route("{path}", methods=[…])')
+
         def register(handler: H) -> H:
             self.add_route(path, handler, methods=(method,), **options)
             return handler
@@ -221,10 +239,16 @@ class Registrar:
             path: a pattern.
             resource: an instance, or a class that is made once without arguments.
             options: for all of its methods; the name is the class's in snake case unless given.
+
+        Raises:
+            ConfigurationError: it is none, or has no method that answers anything.
         """
         instance: Any = resource() if inspect.isclass(resource) else resource
+        handlers = instance.handlers() if isinstance(instance, ResourceLike) else {}
+        if not handlers:
+            raise ConfigurationError(_not_a_resource(path, instance, caller_where()))
         name = options.get("name") or _snake(type(instance).__name__)
-        for method, handler in instance.handlers().items():
+        for method, handler in handlers.items():
             named: RouteOptions = {**options, "name": name}
             self.add_route(path, handler, methods=(method,), **named)
 
@@ -260,7 +284,12 @@ class Registrar:
         return register
 
     def provide(
-        self, type_: type | object, factory: Callable[..., object], *, lifetime: Lifetime | None = None
+        self,
+        type_: object,
+        factory: Callable[..., object],
+        *,
+        lifetime: Lifetime | None = None,
+        inline: bool = False,
     ) -> None:
         """Make values of `type_` with `factory` for every handler parameter that asks for the type.
 
@@ -270,21 +299,24 @@ class Registrar:
                 like a handler's.
             lifetime: when what it yields is left: ``handler`` (before anything is sent; the default on HTTP),
                 ``response`` (after the last byte; the default on WebSockets) or ``app`` (at stop).
+            inline: whether a ``def`` factory is so quick that it may run on the event loop.
         """
         self.check_open("provide")
-        self.recorded.providers.append(Provider(type_, factory, lifetime=lifetime))
+        self.recorded.providers.append(Provider(type_, factory, lifetime=lifetime, inline=inline))
 
-    def url_value_preprocessor(self, function: Callable[[str, dict[str, Any]], None]) -> None:
+    def url_value_preprocessor(self, function: U) -> U:
         """Call `function` with the route's name and path parameters before the hooks; it may take parameters out."""
         self.check_open("url_value_preprocessor")
         self.recorded.url_value_preprocessors.append(function)
+        return function
 
-    def url_defaults(self, function: Callable[[str, dict[str, Any]], None]) -> None:
+    def url_defaults(self, function: U) -> U:
         """Call `function` with the name and values of each `url_for` here; it may add values."""
         self.check_open("url_defaults")
         self.recorded.url_defaults.append(function)
+        return function
 
-    def context_processor(self, function: Callable[[], Mapping[str, object]]) -> Callable[[], Mapping[str, object]]:
+    def context_processor(self, function: P) -> P:
         """Add what `function` returns to the context of every template rendered here."""
         self.check_open("context_processor")
         self.recorded.context_processors.append(function)
@@ -298,6 +330,16 @@ def _redirect_handler() -> None:
 def _snake(name: str) -> str:
     """Turn ``OrderItems`` into ``order_items``."""
     return "".join(f"_{char.lower()}" if char.isupper() and index else char.lower() for index, char in enumerate(name))
+
+
+def _not_a_resource(path: str, instance: object, where: str) -> Mistake:
+    return Mistake(
+        "COS-APP-035",
+        f"`{type(instance).__name__}` at `{path}` answers no method.",
+        where=where,
+        why="A resource is a subclass of `Resource` with methods named `get`, `post`, `put` and so on, in lower case.",
+        fix="class Users(Resource):\n    def get(self, id: int): …",
+    )
 
 
 def not_open(verb: str, where: str) -> ConfigurationError:

@@ -89,6 +89,11 @@ class Scope:
         said = [registrar.trailing_slash for registrar in self.chain() if registrar.trailing_slash is not None]
         return said[-1] if said else default
 
+    @property
+    def group_name(self) -> str:
+        """The name of the blueprint itself, without those around it."""
+        return self.name.rpartition(".")[2]
+
     def full_name(self, name: str) -> str:
         """Put the name of the blueprint before that of a route."""
         return f"{self.name}.{name}" if self.name else name

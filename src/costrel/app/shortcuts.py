@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, cast
 
-from costrel.app.context import current
+from costrel.app.context import current, handled
 from costrel.app.conversion import ResponseRaised
+from costrel.app.error_handlers import class_of_status
 from costrel.app.registration import where_of
-from costrel.errors import HTTPError, OutsideRequest
+from costrel.errors import HTTPError, MethodNotAllowed
 from costrel.http import is_safe_next
 from costrel.messages import RedirectResponse, Request, Response
 
 __all__ = ["abort", "after_response", "redirect", "safe_next", "url_for"]
+
+
+class _MadeOfDetail(Protocol):
+    """An error class that has its status."""
+
+    def __call__(self, detail: str | None, *, headers: Mapping[str, str] | None, **extra: object) -> HTTPError: ...
 
 
 def abort(
@@ -28,11 +35,14 @@ def abort(
         extra: further members of the problem document.
 
     Raises:
-        HTTPError: always.
+        HTTPError: always; of the class that the status has, for example `NotFound`.
     """
     if isinstance(status_code, Response):
         raise ResponseRaised(status_code)
-    raise HTTPError(status_code, detail, headers=headers, **extra)
+    cls = class_of_status(status_code)
+    if cls is HTTPError or cls is MethodNotAllowed:
+        raise HTTPError(status_code, detail, headers=headers, **extra)
+    raise cast("_MadeOfDetail", cls)(detail, headers=headers, **extra)
 
 
 def redirect(location: str, status_code: int = 303, *, external: bool = False) -> RedirectResponse:
@@ -92,9 +102,7 @@ def after_response(function: Callable[..., object], /, *args: object, **kwargs: 
     Raises:
         OutsideRequest: no request is current.
     """
-    request = current("after_response")
-    if not request.method:
-        raise OutsideRequest("after_response")
+    request = handled("after_response")
     supervisor = request.exchange.loop_state.supervisor
     origin = where_of(function)
 

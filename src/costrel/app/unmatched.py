@@ -36,7 +36,8 @@ def answer_unmatched(routes: RouteTable[Target], debug: bool) -> Callable[[Reque
         if found.redirect_to is not None:
             prefix = request.root_path + request.mount_prefix
             return RedirectResponse(relative_redirect(prefix + found.redirect_to, request.query_string), 308)
-        if found.allowed:
+        # A method that is allowed was tried, and every handler has passed the request on.
+        if found.allowed and (request.method not in found.allowed or request.method == "OPTIONS"):
             if request.method == "OPTIONS":
                 return Response(None, 204, {"Allow": ", ".join(sorted(found.allowed))})
             raise MethodNotAllowed(found.allowed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, dataclass_transform, get_type_hints
 
@@ -17,7 +18,7 @@ import msgspec
 from costrel.errors import BuildError, Mistake
 from costrel.messages import parse_setting
 
-__all__ = ["Secret", "Settings"]
+__all__ = ["Secret", "Settings", "read_env_file"]
 
 
 class Secret:
@@ -60,7 +61,9 @@ class Settings:
     """The base class of an application's own settings.
 
     Fields are annotated attributes; a default makes one optional. Values come, the first that has one, from keyword
-    arguments, the environment, the ``.env`` file, the TOML file, and the default.
+    arguments, the environment, the ``.env`` file, the TOML file, and the default. A field whose type is a subclass of
+    `Settings` is read from variables with its name before theirs, ``SHOP_MAIL_HOST``, and from the TOML table of its
+    name; the keywords of its own class are not used then.
 
     Class keywords:
         prefix: before the name of each variable: ``class Shop(Settings, prefix="SHOP_")`` reads ``SHOP_DEBUG``.
@@ -89,11 +92,14 @@ class Settings:
         unknown = set(given) - set(hints)
         if unknown:
             raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
-        values, mistakes = _collect(type(self), hints, given)
+        values, mistakes = _collect(type(self), given, _sources_of(type(self)))
         if mistakes:
             raise BuildError(mistakes)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"settings are read once and do not change, so `{name}` stays")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"settings are read once and do not change; make another with .replace({name}=…)")
@@ -119,34 +125,83 @@ def _fields_of(cls: type) -> dict[str, Any]:
     return {name: hint for name, hint in hints.items() if not name.startswith("_")}
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the fields of one class of settings are looked for, outside the environment."""
+
+    dotenv: Mapping[str, str]
+    toml: Mapping[str, Any]
+    prefix: str
+
+    def below(self, name: str) -> _Source:
+        """Return where the fields of the settings in the field `name` are."""
+        table = self.toml.get(name, {})
+        return _Source(self.dotenv, table if isinstance(table, Mapping) else {}, f"{self.prefix}{name.upper()}_")
+
+    def text_of(self, name: str) -> str | None:
+        """Return what the environment or the ``.env`` file has for a field."""
+        variable = self.variable_of(name)
+        return os.environ.get(variable, self.dotenv.get(variable))
+
+    def variable_of(self, name: str) -> str:
+        """Return the name of the variable for a field."""
+        return f"{self.prefix}{name.upper()}"
+
+
+def _sources_of(cls: type[Settings]) -> _Source:
+    return _Source(read_env_file(Path(cls._env_file)), _read_toml(cls._toml_file), cls._prefix)
+
+
 def _collect(
-    cls: type[Settings], hints: Mapping[str, Any], given: Mapping[str, object]
+    cls: type[Settings], given: Mapping[str, object], source: _Source
 ) -> tuple[dict[str, object], list[Mistake]]:
     """Find the value of each field, and what is wrong with those that have none."""
-    dotenv = read_env_file(Path(cls._env_file))
-    toml = _read_toml(cls._toml_file)
     values: dict[str, object] = {}
     mistakes: list[Mistake] = []
-    for name, hint in hints.items():
-        variable = f"{cls._prefix}{name.upper()}"
+    for name, hint in _fields_of(cls).items():
         if name in given:
             values[name] = given[name]
             continue
-        text = os.environ.get(variable, dotenv.get(variable))
+        if isinstance(hint, type) and issubclass(hint, Settings):
+            inner, wrong = _collect(hint, {}, source.below(name))
+            if wrong and hasattr(cls, name) and not _is_mentioned(hint, source.below(name)):
+                values[name] = getattr(cls, name)
+            else:
+                mistakes.extend(wrong)
+                values[name] = _made(hint, inner)
+            continue
+        text = source.text_of(name)
         try:
             if text is not None:
-                values[name] = Secret(text) if hint in (Secret, Secret | None) else parse_setting(text, hint)
-            elif name in toml:
-                values[name] = Secret(str(toml[name])) if hint is Secret else msgspec.convert(toml[name], hint)
+                values[name] = Secret(text) if _is_secret(hint) else parse_setting(text, hint)
+            elif name in source.toml:
+                item = source.toml[name]
+                values[name] = Secret(str(item)) if _is_secret(hint) else msgspec.convert(item, hint)
             elif hasattr(cls, name):
                 values[name] = getattr(cls, name)
             else:
-                mistakes.append(_missing(cls, name, variable))
+                mistakes.append(_missing(cls, name, source.variable_of(name)))
         except (ValueError, msgspec.ValidationError) as error:
-            mistakes.append(
-                Mistake("COS-APP-041", f"`{variable}` cannot be read: {error}.", where=f"{cls.__name__}.{name}")
-            )
+            what = f"`{source.variable_of(name)}` cannot be read: {error}."
+            mistakes.append(Mistake("COS-APP-041", what, where=f"{cls.__name__}.{name}"))
     return values, mistakes
+
+
+def _is_secret(hint: object) -> bool:
+    return hint is Secret or hint == (Secret | None)
+
+
+def _is_mentioned(cls: type[Settings], source: _Source) -> bool:
+    """Whether any field of settings inside others is set anywhere."""
+    return bool(source.toml) or any(source.text_of(name) is not None for name in _fields_of(cls))
+
+
+def _made(cls: type[Settings], values: Mapping[str, object]) -> Settings:
+    """Make settings of values that have been read."""
+    made = object.__new__(cls)
+    for name, value in values.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _missing(cls: type, name: str, variable: str) -> Mistake:

@@ -6,16 +6,22 @@ stand in sections. A misspelt command gets the nearest one offered; click does t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import click
 
-__all__ = ["CliCommand", "CliGroup", "SectionOption"]
+__all__ = ["CliCommand", "CliGroup", "SectionOption", "offer"]
 
 HELP_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
-_NAME_WIDTH = 30
+_NAME_WIDTH = 24
+
+
+def offer(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the name nearest to `name`, or an empty text when none is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 class SectionOption(click.Option):
@@ -33,14 +39,18 @@ class SectionOption(click.Option):
         self.env = env
         self.shown_default = shown_default
 
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Return what click adds to the help, without the range: an error message says it when it matters."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
+
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the left and the right column of the help."""
         record = super().get_help_record(ctx)
         if record is None:
             return None
-        notes = [
-            text for text in (self.env, f"default: {self.shown_default}" if self.shown_default else "") if text
-        ]
+        notes = [text for text in (self.env, f"default: {self.shown_default}" if self.shown_default else "") if text]
         return (record[0], f"{record[1]}  [{', '.join(notes)}]") if notes else record
 
 
@@ -51,6 +61,22 @@ class _Described(click.Command):
         kwargs.setdefault("context_settings", HELP_SETTINGS)  # click's own parameters
         super().__init__(*args, **kwargs)
         self.examples = (example,) if isinstance(example, str) else tuple(example)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; an unknown option gets the nearest one offered.
+
+        Raises:
+            click.UsageError: they are not those of this command.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            known = [
+                name for parameter in self.get_params(ctx) for name in (*parameter.opts, *parameter.secondary_opts)
+            ]
+            raise click.UsageError(
+                f"No such option '{error.option_name}'.{offer(error.option_name, known)}", ctx
+            ) from None
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sentence, and below it the example."""
@@ -64,12 +90,23 @@ class _Described(click.Command):
         """Write the options, each under its heading."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 sections.setdefault(getattr(parameter, "section", "") or "Options", []).append(record)
         for heading in sorted(sections, key=lambda name: name == "Options"):
             with formatter.section(heading):
-                formatter.write_dl(sections[heading], col_max=_NAME_WIDTH)
+                if any(len(name) > _NAME_WIDTH for name, _ in sections[heading]):
+                    _write_stacked(formatter, sections[heading])
+                else:
+                    formatter.write_dl(sections[heading])
+
+
+def _write_stacked(formatter: click.HelpFormatter, rows: Sequence[tuple[str, str]]) -> None:
+    """Write each help below its option, where names are too long to stand beside it."""
+    for name, text in rows:
+        formatter.write(f"{'':{formatter.current_indent}}{name}\n")
+        with formatter.indentation(), formatter.indentation():
+            formatter.write_text(text)
 
 
 class CliCommand(_Described):
@@ -89,9 +126,7 @@ class CliGroup(_Described, click.Group):
         """
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
-            offer = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"No such command {name!r}.{offer}", ctx)
+            raise click.UsageError(f"No such command {name!r}.{offer(name, self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,7 +18,7 @@ from costrel.app import App
 from costrel.cli.import_string import FILE_NAMES, ImportString, parse_import_string
 from costrel.errors import ConfigurationError, Mistake
 
-__all__ = ["ATTRIBUTE_NAMES", "find_file", "load_app", "source_folder"]
+__all__ = ["ATTRIBUTE_NAMES", "find_file", "load_app", "watched_folders"]
 
 ATTRIBUTE_NAMES = ("app", "application", "create_app", "make_app")
 """What is looked for in a module when no attribute is named, in this order."""
@@ -37,7 +37,9 @@ def load_app(text: str | None) -> App:
         Exception: whatever the application's modules raise.
     """
     wanted = _discovered() if text is None else parse_import_string(text)
-    name, file = _module_of(wanted)
+    name, file, folder = _module_of(wanted)
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     module = _import(name, file, wanted)
     if wanted.attribute:
         found = _attribute(module, wanted)
@@ -45,16 +47,22 @@ def load_app(text: str | None) -> App:
     return _search(module, wanted)
 
 
-def source_folder(text: str | None) -> Path | None:
-    """Return the folder of the application's source when that can be told without importing anything."""
+def watched_folders(text: str | None) -> list[Path]:
+    """Return where the application's source lies, as far as that can be told without importing anything.
+
+    Args:
+        text: as for `load_app`; what is wrong with it is found by the import.
+
+    Returns:
+        The folder that it is imported from, and the working directory unless that is somebody's home or the root.
+    """
+    here = Path.cwd()
+    folders = [] if here in (Path.home(), Path(here.anchor)) else [here]
     try:
-        wanted = _discovered() if text is None else parse_import_string(text)
-        if wanted.file is not None:
-            return _resolve_file(wanted).parent
+        _, _, folder = _module_of(_discovered() if text is None else parse_import_string(text))
     except ConfigurationError:
-        return None
-    path = Path(wanted.module.partition(".")[0])
-    return path.resolve() if path.is_dir() else None
+        folder = here
+    return folders if folder in folders else [*folders, folder]
 
 
 def find_file(folder: Path) -> Path | None:
@@ -77,8 +85,8 @@ def _discovered() -> ImportString:
     return ImportString(file.name, file=file)
 
 
-def _module_of(wanted: ImportString) -> tuple[str, Path | None]:
-    """Return the module's name and its file, and make it importable."""
+def _module_of(wanted: ImportString) -> tuple[str, Path | None, Path]:
+    """Return the module's name, its file when one was named, and the folder that it is imported from."""
     folder = Path.cwd()
     name, file = wanted.module, None
     if wanted.file is not None:
@@ -91,9 +99,7 @@ def _module_of(wanted: ImportString) -> tuple[str, Path | None]:
         if parts[-1] == "__init__" and len(parts) > 1:
             parts.pop()
         name = ".".join(parts)
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    return name, file
+    return name, file, folder
 
 
 def _resolve_file(wanted: ImportString) -> Path:
@@ -133,7 +139,9 @@ def _import(name: str, file: Path | None, wanted: ImportString) -> ModuleType:
                 f"No module `{error.name}`.",
                 where=wanted.text,
                 why=f"It was looked for in {Path.cwd()} and among the installed packages.",
-                fix=f"Did you mean `{near[0]}`?" if near else "Is its folder the working directory, or is it installed?",
+                fix=f"Did you mean `{near[0]}`?"
+                if near
+                else "Is its folder the working directory, or is it installed?",
             )
         ) from None
 

@@ -15,7 +15,15 @@ from costrel.cli.plan import ServePlan
 from costrel.cli.terminal import Paint
 from costrel.cli.tracebacks import format_exception
 
-__all__ = ["LISTENING", "DevelopmentAccessLog", "LineFormatter", "ServerWatch", "set_up_logging", "start_lines"]
+__all__ = [
+    "DevelopmentAccessLog",
+    "LineFormatter",
+    "ServerWatch",
+    "announce_failure",
+    "announce_start",
+    "set_up_logging",
+    "start_lines",
+]
 
 LISTENING = "listening address=%s"
 _START_FAILED = "start_failed"
@@ -55,25 +63,19 @@ class LineFormatter(logging.Formatter):
 
 
 class ServerWatch(logging.Handler):
-    """Prints the four lines when the server listens, and keeps the exception of a start that failed.
+    """Notices when the server listens, and keeps the exception of a start that failed.
 
     Args:
-        plan: what is served.
-        threads: size of the worker pool.
-        stream: where the lines go.
+        announce: called with each address that the server listens on.
 
     Attributes:
         failure: what stopped the start, `None` when nothing did.
     """
 
-    def __init__(self, plan: ServePlan, threads: int, stream: IO[str]) -> None:
+    def __init__(self, announce: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
         self.failure: BaseException | None = None
-        self._plan = plan
-        self._threads = threads
-        self._stream = stream
-        self._paint = Paint(stream)
-        self._has_announced = False
+        self._announce = announce
 
     def emit(self, record: logging.LogRecord) -> None:
         """Look for the two records that concern the start."""
@@ -82,18 +84,38 @@ class ServerWatch(logging.Handler):
         elif record.msg == LISTENING and isinstance(record.args, tuple):
             self._announce(str(record.args[0]))
 
-    def _announce(self, address: str) -> None:
-        if self._plan.reason:
-            if not self._has_announced:
-                seconds = time.monotonic() - self._plan.since
-                print(self._paint(f"  Reloaded in {seconds:.2f} s: {self._plan.reason}", "cyan"), file=self._stream)
-        elif self._has_announced:
-            print(f"  {'':8}  {_url_of(address)}", file=self._stream)
+
+def announce_start(plan: ServePlan, threads: int, stream: IO[str]) -> Callable[[str], None]:
+    """Return what prints the four lines at the first address, and one more for each other address.
+
+    After a reload it prints one line: what changed and how long it took.
+    """
+    paint = Paint(stream)
+    has_announced = False
+
+    def announce(address: str) -> None:
+        nonlocal has_announced
+        if plan.reason:
+            text = "" if has_announced else paint(f"  Reloaded in {_since(plan)}: {plan.reason}", "cyan")
+        elif has_announced:
+            text = f"  {'':8}  {_url_of(address)}"
         else:
-            lines = start_lines(self._plan, address, self._threads, self._paint)
-            print("\n" + "\n".join(lines) + "\n", file=self._stream)
-        self._stream.flush()
-        self._has_announced = True
+            text = "\n".join(["", *start_lines(plan, address, threads, paint), ""])
+        if text:
+            print(text, file=stream, flush=True)
+        has_announced = True
+
+    return announce
+
+
+def _since(plan: ServePlan) -> str:
+    return f"{time.monotonic() - plan.since:.2f} s"
+
+
+def announce_failure(stream: IO[str], address: str) -> None:
+    """Say where the page is that tells why the application cannot start."""
+    paint = Paint(stream)
+    print(f"\n  {_url_of(address)} shows this too. {paint('Waiting for a change.', 'bold')}", file=stream, flush=True)
 
 
 def start_lines(plan: ServePlan, address: str, threads: int, paint: Callable[..., str]) -> list[str]:
@@ -170,5 +192,5 @@ def set_up_logging(stream: IO[str], *, readable: bool) -> None:
     if not logger.hasHandlers():
         handler = logging.StreamHandler(stream)
         handler.setFormatter(LineFormatter(Paint(stream), readable=readable))
-        handler.addFilter(lambda record: record.msg != LISTENING)
+        handler.addFilter(lambda record: record.msg not in (LISTENING, _START_FAILED))
         logger.addHandler(handler)

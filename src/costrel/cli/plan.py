@@ -9,10 +9,7 @@ from typing import Self
 
 from costrel.server import ServerSettings
 
-__all__ = ["Engine", "ServePlan"]
-
-Engine = str
-"""Which server runs: ``costrel``, or one of ``granian``, ``hypercorn``, ``uvicorn``."""
+__all__ = ["ServePlan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

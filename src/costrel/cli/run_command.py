@@ -2,42 +2,98 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from costrel.cli.help import CliCommand, SectionOption
+from costrel.cli.engines import ignored_settings, is_installed, run_engine
+from costrel.cli.help import CliCommand
+from costrel.cli.loading import watched_folders
 from costrel.cli.plan import ServePlan
-from costrel.cli.server_options import LISTENING, server_options, settings_from, threads_option
-from costrel.cli.serving import serve_plan
-from costrel.cli.source import CommandFailed, app_argument, source_of
+from costrel.cli.reload import Reloader, open_listening_socket
+from costrel.cli.server_options import OWN_SERVER, process_options, server_options, settings_from
+from costrel.cli.serving import describe_failure, load_for, serve_plan
+from costrel.cli.source import AppSource, StartFailed, app_argument, failure_of, source_of
 from costrel.errors import ConfigurationError
 
-__all__ = ["make_settings", "run_command"]
+__all__ = ["make_plan", "run_command", "serve_with_reload"]
 
 
-def make_settings(given: dict[str, Any], **defaults: object) -> Any:
-    """Make the server's settings.
+@click.command(
+    "run", cls=CliCommand, example=("costrel run shop.py", "costrel run shop.web:app --host 0.0.0.0 --port 80")
+)
+@app_argument
+@process_options(reload=False)
+@server_options()
+@click.pass_context
+def run_command(context: click.Context, /, app: str | None, reload: bool, **given: Any) -> None:
+    """Serve an application in production.
+
+    APP is an import string: a module or a file, and after a colon the name of the application or of what makes it.
+    Without it --app, COSTREL_APP, or app.py or main.py of the working directory is taken.
+    """
+    server = given["server"]
+    plan = make_plan(source_of(context, app), given, reload=reload)
+    if server != OWN_SERVER:
+        context.exit(_run_other(server, plan))
+    context.exit(serve_with_reload(plan) if reload else serve_plan(plan))
+
+
+def make_plan(
+    source: AppSource, given: Mapping[str, Any], *, reload: bool, debug: bool = False, **defaults: object
+) -> ServePlan:
+    """Make the plan of what the command line, the environment and the `defaults` of a command say.
 
     Raises:
         CommandFailed: with exit code 2, a value is no sensible setting.
+        click.UsageError: it asks for what this version or this system does not have.
+    """
+    if given["workers"] > 1:
+        raise click.UsageError("This version runs one process: leave `--workers` out, and use `--threads` for more.")
+    if reload and os.name != "posix":
+        raise click.UsageError("Reload needs a POSIX system: add `--no-reload`.")
+    if given["server"] != OWN_SERVER and (reload or debug):
+        raise click.UsageError("Reload and debug are for our own server: leave `--server` out.")
+    try:
+        settings = settings_from(given, **defaults)
+    except ConfigurationError as error:
+        raise failure_of(error) from error
+    return ServePlan(app=source.text, settings=settings, threads=given["threads"], debug=debug, reloads=reload)
+
+
+def serve_with_reload(plan: ServePlan) -> int:
+    """Open the socket and serve the application from a process below this one; return the exit code.
+
+    Raises:
+        CommandFailed: the address cannot be bound.
     """
     try:
-        return settings_from(given, **defaults)
-    except ConfigurationError as error:
-        raise CommandFailed.of(error) from error
+        listening = open_listening_socket(plan.settings)
+    except OSError as error:
+        raise StartFailed(describe_failure(error)) from error
+    with listening:
+        return Reloader(plan, listening, watched_folders(plan.app)).run()
 
 
-@click.command("run", cls=CliCommand, example="costrel run shop.web:app --host 0.0.0.0 --port 80")
-@app_argument
-@server_options
-@threads_option
-@click.pass_context
-def run_command(context: click.Context, app: str | None, threads: int | None, **given: Any) -> None:
-    """Serve an application in production.
+def _run_other(name: str, plan: ServePlan) -> int:
+    """Serve through another server.
 
-    APP is an import string; without it --app, COSTREL_APP, or app.py or main.py of the working directory is taken.
+    Raises:
+        CommandFailed: it is not installed, or the application is wrong.
     """
-    settings = make_settings(given)
-    source = source_of(context, app)
-    context.exit(serve_plan(ServePlan(app=source.text, settings=settings, threads=threads)))
+    if not is_installed(name):
+        raise StartFailed(f"{name} is not installed.\n\n    pip install {name}")
+    ignored = ", ".join(f"--{setting.replace('_', '-')}" for setting in ignored_settings(plan.settings))
+    if ignored:
+        click.echo(f"{name} has limits of its own and ignores {ignored}.", err=True)
+    try:
+        app = load_for(plan)
+        app.build()
+    except Exception as error:
+        raise failure_of(error) from error
+    try:
+        return run_engine(name, app, plan)
+    except Exception as error:
+        raise StartFailed(describe_failure(error)) from error

@@ -16,43 +16,86 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
+from costrel.cli.engines import ENGINES
 from costrel.cli.help import SectionOption
 from costrel.messages import AppSettings
 from costrel.server import ServerSettings
 
-__all__ = ["argument_help", "server_options", "settings_from", "threads_option"]
+__all__ = ["OWN_SERVER", "argument_help", "process_options", "server_options", "settings_from"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
+OWN_SERVER = "costrel"
+PROCESS = "Process"
 LISTENING = "Where it listens"
 LIMITS = "Limits and times"
 _LISTENING_FIELDS = frozenset({"host", "port", "uds", "fd", "backlog", "access_log"})
-_TYPES: Mapping[type, click.ParamType] = {str: click.STRING, int: click.INT, float: click.FLOAT}
+_TYPES: Mapping[type, click.ParamType[Any]] = {str: click.STRING, int: click.INT, float: click.FLOAT}
 _ARGUMENT = re.compile(r"(\w+): (.*)")
 
 
-def server_options(command: F) -> F:
-    """Add one option for each field of `ServerSettings` to a command; it gets them as keyword arguments."""
+def server_options(**defaults: object) -> Callable[[F], F]:
+    """Return what adds one option for each field of `ServerSettings` to a command.
+
+    Args:
+        **defaults: of this command, where they differ from those of `ServerSettings`; give them to `settings_from` too.
+    """
     helps = argument_help(ServerSettings)
     hints = get_type_hints(ServerSettings)
     options = [
-        _option_of(field, hints[field.name], helps.get(field.name, "")) for field in dataclasses.fields(ServerSettings)
+        _option_of(field, hints[field.name], helps.get(field.name, ""), defaults.get(field.name, field.default))
+        for field in dataclasses.fields(ServerSettings)
     ]
-    return _with_options(command, options)
+    return lambda command: _with_options(command, options)
 
 
-def threads_option(command: F) -> F:
-    """Add ``--threads``, the one setting of the application that the command line has."""
-    field = next(field for field in dataclasses.fields(AppSettings) if field.name == "threads")
-    option = SectionOption(
-        ["--threads"],
-        type=click.IntRange(min=1),
-        metavar="INTEGER",
-        help=_sentence(argument_help(AppSettings)["threads"]),
-        env="COSTREL_THREADS",
-        shown_default=str(field.default),
-    )
-    return _with_options(command, [option])
+def process_options(*, reload: bool) -> Callable[[F], F]:
+    """Return what adds ``--workers``, ``--threads``, ``--server`` and ``--reload`` to a command.
+
+    Args:
+        reload: whether a change of a file starts the application anew unless the command line says otherwise.
+    """
+    threads = next(field for field in dataclasses.fields(AppSettings) if field.name == "threads")
+    options = [
+        SectionOption(
+            ["--workers"],
+            type=click.IntRange(min=1),
+            metavar="INTEGER",
+            default=1,
+            envvar="COSTREL_WORKERS",
+            help="Processes; this version runs one.",
+            section=PROCESS,
+            env="COSTREL_WORKERS",
+            shown_default="1",
+        ),
+        SectionOption(
+            ["--threads"],
+            type=click.IntRange(min=1),
+            metavar="INTEGER",
+            help=_sentence(argument_help(AppSettings)["threads"]),
+            section=PROCESS,
+            env="COSTREL_THREADS",
+            shown_default=str(threads.default),
+        ),
+        SectionOption(
+            ["--server"],
+            type=click.Choice([OWN_SERVER, *sorted(ENGINES)]),
+            default=OWN_SERVER,
+            envvar="COSTREL_SERVER",
+            help="Who speaks HTTP: our own server, or another one through ASGI.",
+            section=PROCESS,
+            env="COSTREL_SERVER",
+            shown_default=OWN_SERVER,
+        ),
+        SectionOption(
+            ["--reload/--no-reload"],
+            default=reload,
+            help="Whether a change of a source file starts the application anew.",
+            section=PROCESS,
+            shown_default="on" if reload else "off",
+        ),
+    ]
+    return lambda command: _with_options(command, options)
 
 
 def settings_from(given: Mapping[str, Any], **defaults: object) -> ServerSettings:
@@ -88,13 +131,13 @@ def argument_help(cls: type) -> dict[str, str]:
     return helps
 
 
-def _option_of(field: dataclasses.Field[Any], hint: Any, help_text: str) -> SectionOption:
+def _option_of(field: dataclasses.Field[Any], hint: Any, help_text: str, default: object) -> SectionOption:
     """Make the option of one field."""
     flag = field.name.replace("_", "-")
     plain = next(iter(get_args(hint)), hint) if get_origin(hint) is not Literal else hint
     is_flag = plain is bool
     choices = get_args(hint) if get_origin(hint) is Literal else ()
-    shown = "" if field.default is None else ("on" if field.default is True else str(field.default))
+    shown = "" if default is None else ("on" if default is True else str(default))
     return SectionOption(
         [f"--{flag}/--no-{flag}"] if is_flag else [f"--{flag}"],
         type=click.BOOL if is_flag else click.Choice([str(choice) for choice in choices]) if choices else _TYPES[plain],

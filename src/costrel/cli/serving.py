@@ -6,25 +6,33 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import logging
 import os
+import socket
 import sys
-
+from collections.abc import Callable
 from typing import Any
 
 from costrel.app import App
 from costrel.cli.loading import load_app
-from costrel.cli.logs import DevelopmentAccessLog, ServerWatch, set_up_logging
+from costrel.cli.logs import DevelopmentAccessLog, ServerWatch, announce_start, set_up_logging
 from costrel.cli.plan import ServePlan
 from costrel.cli.terminal import Paint
-from costrel.cli.tracebacks import format_exception
+from costrel.cli.tracebacks import format_exception, user_place
 from costrel.errors import ProgrammerError
 from costrel.server import START_FAILED, AccessLog, run
 
-__all__ = ["exit_code_of", "load_for", "print_failure", "serve_app", "serve_plan"]
+__all__ = ["describe_failure", "exit_code_of", "highlight", "load_for", "print_failure", "serve_app", "serve_plan"]
 
 _APP_FAILED = 1
 _USAGE = 2
+_ADDRESS_ERRORS = {
+    errno.EADDRINUSE: "another process has the port; choose one with --port",
+    errno.EADDRNOTAVAIL: "this machine does not have that address; choose one with --host",
+    errno.EACCES: "this user may not take that address; choose a port above 1023 with --port",
+    socket.EAI_NONAME: "the name of the host is not known; choose one with --host",
+}
 
 
 def serve_plan(plan: ServePlan) -> int:
@@ -35,7 +43,9 @@ def serve_plan(plan: ServePlan) -> int:
     except Exception as error:
         print_failure(error)
         return exit_code_of(error)
-    exit_code, _ = serve_app(app, plan)
+    exit_code, failure = serve_app(app, plan, announce_start(plan, app.settings.threads, sys.stderr))
+    if failure is not None:
+        print_failure(failure)
     return exit_code
 
 
@@ -60,10 +70,19 @@ def load_for(plan: ServePlan) -> App:
     return app
 
 
-def serve_app(app: App, plan: ServePlan) -> tuple[int, BaseException | None]:
-    """Serve a built application; return the exit code, and what stopped its start, if something did."""
+def serve_app(app: App, plan: ServePlan, announce: Callable[[str], None]) -> tuple[int, BaseException | None]:
+    """Serve a built application until it is stopped.
+
+    Args:
+        app: what is served.
+        plan: how.
+        announce: called with each address that it listens on.
+
+    Returns:
+        The exit code, and what stopped the start, if something did.
+    """
     set_up_logging(sys.stderr, readable=plan.debug)
-    watch = ServerWatch(plan, app.settings.threads, sys.stderr)
+    watch = ServerWatch(announce)
     logger = logging.getLogger("costrel.server")
     logger.addHandler(watch)
     log = AccessLog() if plan.settings.access_log and not plan.debug else None
@@ -88,6 +107,19 @@ def exit_code_of(error: BaseException) -> int:
 
 def print_failure(error: BaseException) -> None:
     """Print an exception to standard error, as its author wants to see it."""
-    paint = Paint(sys.stderr)
-    head, _, rest = format_exception(error).partition("\n")
-    print(f"{paint(head, 'red', 'bold')}\n{rest}".rstrip(), file=sys.stderr)
+    print(highlight(describe_failure(error), Paint(sys.stderr)), file=sys.stderr, flush=True)
+
+
+def highlight(text: str, paint: Callable[..., str]) -> str:
+    """Colour the line that says what happened: the last one of a traceback, else the first."""
+    lines = text.split("\n")
+    index = len(lines) - 1 if lines[0].startswith(("Traceback", "  ")) else 0
+    lines[index] = paint(lines[index], "red", "bold")
+    return "\n".join(lines)
+
+
+def describe_failure(error: BaseException) -> str:
+    """Return an exception as text; an address that cannot be had in one sentence."""
+    if isinstance(error, OSError) and error.errno in _ADDRESS_ERRORS and not user_place(error):
+        return f"The server cannot listen: {_ADDRESS_ERRORS[error.errno]} ({error.strerror or error})."
+    return format_exception(error)

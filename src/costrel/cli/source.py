@@ -8,34 +8,50 @@ import click
 
 from costrel.app import App
 from costrel.cli.loading import load_app
-from costrel.cli.serving import exit_code_of
-from costrel.cli.tracebacks import format_exception
+from costrel.cli.serving import describe_failure, exit_code_of, highlight
+from costrel.cli.terminal import Paint
 from costrel.errors import ProgrammerError
 
-__all__ = ["AppSource", "CommandFailed", "app_argument", "app_of", "source_of"]
+__all__ = [
+    "AppSource",
+    "CommandFailed",
+    "StartFailed",
+    "UsageFailed",
+    "app_argument",
+    "app_of",
+    "failure_of",
+    "source_of",
+]
 
 
 class CommandFailed(click.ClickException):
-    """Ends a command with an exit code and a text for people.
+    """Ends a command with exit code 1: the application is wrong.
 
     Args:
-        message: printed to standard error as it is.
-        exit_code: of the process.
+        message: printed to standard error as it is, its first line in red on a terminal.
     """
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
     def show(self, file: object = None) -> None:
-        """Print the message, its first line in red on a terminal."""
-        head, newline, rest = self.message.partition("\n")
-        click.echo(click.style(head, fg="red", bold=True) + newline + rest, err=True)
+        """Print the message."""
+        click.echo(highlight(self.message, Paint(sys.stderr)), err=True)
 
-    @classmethod
-    def of(cls, error: BaseException) -> CommandFailed:
-        """Make one of an exception that the application or the command line caused."""
-        return cls(format_exception(error), exit_code_of(error))
+
+class UsageFailed(CommandFailed):
+    """Ends a command with exit code 2: the command line or the environment is wrong."""
+
+    exit_code = 2
+
+
+class StartFailed(CommandFailed):
+    """Ends a command with exit code 3: something that is needed to start is missing or taken."""
+
+    exit_code = 3
+
+
+def failure_of(error: BaseException) -> CommandFailed:
+    """Return what ends a command because of an exception that the application or the command line caused."""
+    classes = {2: UsageFailed, 3: StartFailed}
+    return classes.get(exit_code_of(error), CommandFailed)(describe_failure(error))
 
 
 class AppSource:
@@ -65,7 +81,7 @@ class AppSource:
             try:
                 self._app = load_app(self.text)
             except Exception as error:
-                raise CommandFailed.of(error) from error
+                raise failure_of(error) from error
         return self._app
 
     def load_built(self) -> App:
@@ -78,7 +94,7 @@ class AppSource:
         try:
             app.build()
         except ProgrammerError as error:
-            raise CommandFailed.of(error) from error
+            raise failure_of(error) from error
         return app
 
 
@@ -100,5 +116,4 @@ def app_of(context: click.Context, argument: str | None) -> App:
     Raises:
         CommandFailed: it cannot be imported, or has mistakes.
     """
-    sys.stdout.flush()
     return source_of(context, argument).load_built()

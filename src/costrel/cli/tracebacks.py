@@ -1,23 +1,24 @@
 """Exceptions as text, with the frames of the user's own code and nothing else.
 
-The frames of Costrel, of click and of Python's import machinery are left out, because the mistake is hardly ever there.
+The frames of Costrel, of click and of Python's own library are left out, because the mistake is hardly ever there.
 ``COSTREL_TRACE=full`` shows them all. When no frame of the user is left, all of them are shown: then it is ours.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
+import sysconfig
 from pathlib import Path
 from traceback import FrameSummary, StackSummary, TracebackException
+from types import FrameType
 
 from costrel.errors import ProgrammerError
 
 __all__ = ["format_exception", "user_place"]
 
 _COSTREL = str(Path(__file__).parent.parent) + os.sep
-_HIDDEN_MODULES = ("asyncio", "click", "concurrent.futures", "runpy", "uvloop")
+_PYTHON = sysconfig.get_path("stdlib") + os.sep
+_CALLERS = ("click", "uvloop", "hypercorn", "uvicorn", "granian")
 
 
 def format_exception(exception: BaseException, *, full: bool | None = None) -> str:
@@ -33,22 +34,17 @@ def format_exception(exception: BaseException, *, full: bool | None = None) -> s
         return _format_mistake(exception)
     described = TracebackException.from_exception(exception)
     if not full:
-        _leave_out_framework(described, _hidden_folders(), set())
+        _leave_out_framework(described, set())
     return "".join(described.format()).rstrip("\n")
 
 
 def user_place(exception: BaseException) -> str:
     """Return ``path/to/file.py:41`` of the innermost frame of the user, or an empty text."""
-    hidden = _hidden_folders()
-    frames = [
-        frame
-        for frame in StackSummary.extract(_walk(exception), lookup_lines=False)
-        if not _is_framework(frame, hidden)
-    ]
+    frames = [frame for frame in StackSummary.extract(_walk(exception), lookup_lines=False) if not _is_framework(frame)]
     return f"{_relative(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
 
 
-def _walk(exception: BaseException) -> list[tuple[object, int]]:
+def _walk(exception: BaseException) -> list[tuple[FrameType, int]]:
     found = []
     traceback = exception.__traceback__
     while traceback is not None:
@@ -63,31 +59,27 @@ def _format_mistake(exception: ProgrammerError) -> str:
     return f"{exception}\n\n    It was raised at {place}." if place else str(exception)
 
 
-def _hidden_folders() -> tuple[str, ...]:
-    folders = [_COSTREL, str(Path(importlib.__file__ or "").parent) + os.sep]
-    for name in _HIDDEN_MODULES:
-        module = sys.modules.get(name)
-        if module is not None and module.__file__ is not None:
-            path = Path(module.__file__)
-            folders.append(str(path.parent) + os.sep if path.name == "__init__.py" else str(path))
-    return tuple(folders)
+def _is_framework(frame: FrameSummary) -> bool:
+    """Whether a frame is Costrel's, Python's own, or of a package that Costrel calls the user's code through."""
+    name = frame.filename
+    if name.startswith(("<frozen ", "<costrel", _COSTREL, "uvloop/")):
+        return True
+    if f"{os.sep}site-packages{os.sep}" in name or f"{os.sep}dist-packages{os.sep}" in name:
+        return any(f"-packages{os.sep}{package}{os.sep}" in name for package in _CALLERS)
+    return name.startswith(_PYTHON)
 
 
-def _is_framework(frame: FrameSummary, hidden: tuple[str, ...]) -> bool:
-    return frame.filename.startswith(("<frozen ", "<costrel", *hidden))
-
-
-def _leave_out_framework(described: TracebackException, hidden: tuple[str, ...], seen: set[int]) -> None:
+def _leave_out_framework(described: TracebackException, seen: set[int]) -> None:
     """Drop the frames of the framework, in the chain of causes and in groups too."""
     if id(described) in seen:
         return
     seen.add(id(described))
-    kept = [frame for frame in described.stack if not _is_framework(frame, hidden)]
+    kept = [frame for frame in described.stack if not _is_framework(frame)]
     if kept or issubclass(described.exc_type or Exception, SyntaxError | OSError | ImportError):
         described.stack = StackSummary.from_list(kept)
     for other in (described.__cause__, described.__context__, *(described.exceptions or ())):
         if other is not None:
-            _leave_out_framework(other, hidden, seen)
+            _leave_out_framework(other, seen)
 
 
 def _relative(filename: str) -> str:

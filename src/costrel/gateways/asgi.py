@@ -43,6 +43,7 @@ class ASGIGateway:
         self._loops = RunningLoops(application)
         proxies = application.settings.trusted_proxies
         self._trusted = TrustedProxies(proxies) if proxies else None
+        self._known_hosts: set[bytes] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection: HTTP, WebSocket or lifespan.
@@ -69,7 +70,7 @@ class ASGIGateway:
         application = self._application
         exchange = ASGIExchange(running.loop_state, scope, receive, send)
         try:
-            request = _make_request(scope, exchange)
+            request = _make_request(scope, exchange, self._known_hosts)
         except ValueError as error:
             logger.info("request_refused status_code=400 reason=%s", error)
             await _refuse(exchange, scope, send, 400, b"The request target or the Host field is malformed.")
@@ -95,8 +96,7 @@ class ASGIGateway:
             elif request.is_websocket:
                 await _answer_handshake(exchange, scope, receive, send, request, response)
             else:
-                if not isinstance(response.body, bytes) and not _raises_after_disconnect(scope):
-                    exchange.watch()
+                exchange.watches_stream = not isinstance(response.body, bytes) and not _raises_after_disconnect(scope)
                 await send_response(exchange, request, response)
         except ClientDisconnected:
             if exchange.is_aborted:
@@ -135,25 +135,32 @@ async def serve_asgi(application: Application, scope: Message, receive: Receive,
     await gateway(scope, receive, send)
 
 
-def _make_request(scope: Message, exchange: ASGIExchange) -> Request:
+def _make_request(scope: Message, exchange: ASGIExchange, known_hosts: set[bytes]) -> Request:
     """Make a request of a scope.
 
+    Args:
+        scope: of an HTTP request or of a handshake.
+        exchange: the seam.
+        known_hosts: values of the Host field that have been found to be one.
+
     Raises:
-        ValueError: the path has escapes that stand for no UTF-8, or the Host field is not one; answer 400.
+        ValueError: the path is malformed, or the Host field is not one; answer 400.
     """
-    # SECURITY: in an environment of CGI's shape `X_User` and `X-User` are one name, so an underscore is not let in.
-    raw_headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-    for name, value in raw_headers:
+    raw_headers = []
+    has_body_fields = False
+    for name, value in scope["headers"]:
         if name == b"host":
-            if not is_valid_authority(value):
-                raise ValueError("the Host field is not a host with an optional port")
-            break
+            if value not in known_hosts:
+                _check_host(value, known_hosts)
+        elif name in _BODY_FIELDS:
+            has_body_fields = True
+        # SECURITY: in an environment of CGI's shape `X_User` and `X-User` are one name, so no underscore is let in.
+        if b"_" not in name:
+            raw_headers.append((name, value))
     path: str = scope["path"] or "/"
     raw_path: bytes | None = scope.get("raw_path")
     # Whoever stands between the server and us may have changed the path; then its raw form is stale.
-    if raw_path is None or (
-        raw_path.decode("latin-1") != path and (b"%" not in raw_path or decode_path(raw_path) != path)
-    ):
+    if raw_path is None or (decode_path(raw_path) if b"%" in raw_path else raw_path.decode("latin-1")) != path:
         raw_path = encode_path(path).encode("ascii")
     if b"\\" in raw_path:
         raise ValueError("the request target has a backslash")
@@ -167,16 +174,21 @@ def _make_request(scope: Message, exchange: ASGIExchange) -> Request:
             path = root_path + path
             raw_path = encode_path(root_path).encode("ascii") + raw_path
     is_websocket = scope["type"] == "websocket"
+    method: str = "GET" if is_websocket else scope["method"]
+    http_version: str = scope.get("http_version", "1.1")
+    if not has_body_fields and method in _BARE_METHODS and http_version.startswith("1"):
+        # RFC 9112 §6.3: without these fields there is no body, so nobody has to ask the server for it.
+        exchange.body_complete = True
     scheme: str = scope.get("scheme", "http")
     request = Request(
-        "GET" if is_websocket else scope["method"],
+        method,
         path,
         raw_path,
         scope.get("query_string", b""),
         raw_headers,
         cast("Exchange", exchange),  # its `is_disconnected` is computed, which the Protocol's readers cannot tell
         _SCHEMES.get(scheme, scheme),
-        scope.get("http_version", "1.1"),
+        http_version,
         root_path,
         is_websocket,
     )
@@ -184,6 +196,17 @@ def _make_request(scope: Message, exchange: ASGIExchange) -> Request:
     return request
 
 
+def _check_host(value: bytes, known_hosts: set[bytes]) -> None:
+    """Check a value of the Host field, and keep it for the next request while there is room."""
+    if not is_valid_authority(value):
+        raise ValueError("the Host field is not a host with an optional port")
+    if len(known_hosts) < _MAX_KNOWN_HOSTS:
+        known_hosts.add(value)
+
+
+_MAX_KNOWN_HOSTS = 100
+_BARE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_BODY_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 

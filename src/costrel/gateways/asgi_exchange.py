@@ -40,6 +40,8 @@ class ASGIExchange:
         status_code: of the response, 0 before its head was sent.
         bytes_sent: how much of the body was given to the server.
         is_complete: whether the server has the whole response.
+        watches_stream: whether to listen for a disconnect once the head was sent, because the server's `send` does not
+            tell.
         is_aborted: whether the application cut it off.
         body_complete: whether the whole body was received.
     """
@@ -70,6 +72,7 @@ class ASGIExchange:
         "status_code",
         "tells_disconnect",
         "tls",
+        "watches_stream",
     )
 
     def __init__(self, loop_state: LoopState, scope: Message, receive: Receive, send: Send) -> None:
@@ -80,7 +83,7 @@ class ASGIExchange:
         self.channel: WebSocketChannel | None = None
         self.request_trailers: RequestHeaders | None = None
         self.status_code = self.bytes_sent = 0
-        self.is_complete = self.is_aborted = False
+        self.is_complete = self.is_aborted = self.watches_stream = False
         extensions = scope.get("extensions")
         if extensions:
             self.tls = _tls_of(extensions.get("tls"))
@@ -178,12 +181,15 @@ class ASGIExchange:
             message["trailers"] = True
         await self._emit(message)
         self.status_code = status_code
+        if self.watches_stream:
+            self._want_listener()
 
     async def send_piece(self, piece: bytes, *, is_last: bool) -> None:
         """Send a piece of the body; the server makes it wait while the client reads too slowly."""
-        self.bytes_sent += len(piece)
-        await self._emit({"type": self._types[1], "body": piece, "more_body": not is_last})
+        # Before it is sent: servers report a disconnect to whoever listens as soon as they have the last piece.
         self.is_complete = is_last
+        await self._emit({"type": self._types[1], "body": piece, "more_body": not is_last})
+        self.bytes_sent += len(piece)
 
     async def send_trailers(self, fields: Sequence[FieldLine]) -> None:
         """Send the trailer fields."""
@@ -200,10 +206,6 @@ class ASGIExchange:
             raise ClientDisconnected from None
 
     # What the gateway asks of it.
-
-    def watch(self) -> None:
-        """Listen for a disconnect from now on; for streams under servers that swallow what is sent after it."""
-        self._want_listener()
 
     def lose(self) -> None:
         """Note that the client is gone, and tell whoever asked."""
@@ -252,7 +254,15 @@ class ASGIExchange:
                 self._taken = self.loop_state.loop.create_future()
                 await self._taken
                 continue
-            self._take_message(await self._receive())
+            try:
+                message = await self._receive()
+            except Exception:
+                logger.exception("receive_failed")
+                self.lose()
+                return
+            if self.is_complete:
+                return
+            self._take_message(message)
             _resolve(self._arrived)
 
     def _take_message(self, message: Message) -> None:

@@ -13,6 +13,7 @@ Spec: ASGI lifespan 2.0.
 from __future__ import annotations
 
 import asyncio
+import logging
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import Context, copy_context
@@ -25,6 +26,8 @@ from costrel.messages import Application
 from costrel.messages.startup_variables import StartupVariables
 
 __all__ = ["RunningApplication", "RunningLoops"]
+
+logger = logging.getLogger("costrel.gateway")
 
 Message = MutableMapping[str, Any]  # what ASGI calls an event; its values are of any type
 Receive = Callable[[], Awaitable[Message]]
@@ -102,7 +105,13 @@ class RunningLoops:
                     await loop.create_future()
                 except asyncio.CancelledError:
                     # The end of the loop is a stop like any other.
-                    pass
+                    task = asyncio.current_task()
+                    if task is not None:
+                        task.uncancel()
+        except Exception:
+            if not started.done():
+                raise
+            logger.exception("application_stop_failed")
         finally:
             self._running.pop(loop, None)
             self._living.pop(loop, None)

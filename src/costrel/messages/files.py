@@ -148,7 +148,7 @@ class FileResponse(Response):
             response.body.attach(lane)
         response.exception = self.exception
         response.trailers = self.trailers
-        return response.owned_by(self._exchange) if self._exchange is not None else response
+        return response.owned_by(self.exchange) if self.exchange is not None else response
 
 
 class _Shown:

@@ -118,12 +118,12 @@ class RequestParser:
         "_early_head",
         "_feed",
         "_headers",
-        "_is_first_in_slice",
         "_keep_alive",
         "_known_headers",
         "_known_host",
         "_known_rest",
         "_limits",
+        "_line_from",
         "_line_start",
         "_max_header_count",
         "_parser",
@@ -149,7 +149,7 @@ class RequestParser:
         self._headers: list[tuple[bytes, bytes]] = []
         self._target = b""
         self._slice = b""
-        self._is_first_in_slice = True
+        self._line_from = 0  # where in the slice the next request line may begin; 0 is its very beginning
         self._early_head = b""
         self._known_host: bytes | None = None
         self._known_rest = b""
@@ -182,13 +182,13 @@ class RequestParser:
             receiving = self._receiving
             received = 0
             if receiving is None:
-                self._is_first_in_slice = True
+                self._line_from = 0
                 if data[0] <= 13 and self.state is _BETWEEN:
                     data = self._skip_newlines(data)
                     if not data:
                         return
             elif receiving.body is not None:
-                self._is_first_in_slice = False
+                self._line_from = 1
                 self._chunk_body_bytes = -1
                 received = receiving.body.received_bytes
             try:
@@ -280,11 +280,11 @@ class RequestParser:
         early_head = self._early_head
         # PERF: comparing the request line with what it must be instead of formatting the version, saves ~180 ns
         # (benchmarks/bare_application.py, 3.13)
-        if self._is_first_in_slice and not early_head and data.startswith(_VERSION_1_1, len(method) + 1 + len(target)):
+        if not self._line_from and not early_head and data.startswith(_VERSION_1_1, len(method) + 1 + len(target)):
             version = "1.1"
-            self._is_first_in_slice = False
+            self._line_from = 1
         else:
-            version = self._check_slowly(method, target)
+            version = self._check_slowly(raw_method, target)
             headers = self._headers
         if len(headers) > self._max_header_count:
             self._stop(HEADERS_TOO_LARGE)
@@ -372,13 +372,18 @@ class RequestParser:
 
     # What callbacks and `feed` have checked apart.
 
-    def _check_slowly(self, method: str, target: bytes) -> str:
+    def _check_slowly(self, method: bytes, target: bytes) -> str:
         """Return the version of a head that is not the first and whole one in its slice."""
-        self._is_first_in_slice = False
         version: str = self._parser.get_http_version()
-        refusal = check_version(version, self._early_head + self._slice)
-        if refusal is not None:
-            self._stop(refusal)
+        early_bytes = len(self._early_head)
+        raw_head = self._early_head + self._slice
+        start = 0 if early_bytes else self._line_from
+        line = b"%b %b HTTP/%b\r\n" % (method, target, version.encode("ascii"))
+        found = raw_head.find(line, start)
+        if found < 0 or version not in ("1.0", "1.1"):
+            # The parser takes other spaces, and other protocols, for those of HTTP.
+            self._stop(check_version(version, raw_head[start:]) or MALFORMED)
+        self._line_from = max(found + len(line) - early_bytes, 1)
         return version
 
     def _check_sizes(self, method: str, target: bytes) -> None:
@@ -406,7 +411,7 @@ class RequestParser:
     def _count_head(self, data: bytes) -> None:
         """Count the bytes of a head that is not complete, by what was fed of it."""
         settings = self._limits.settings
-        self._early_head += data if self._is_first_in_slice else data.rpartition(b"\r\n\r\n")[2]
+        self._early_head += data if not self._line_from else data.rpartition(b"\r\n\r\n")[2]
         if len(self._target) > settings.max_request_line_bytes:
             self._refuse(TARGET_TOO_LONG)
         elif (
@@ -497,7 +502,7 @@ class RequestParser:
             # RFC 9112 §9.6: what follows a request that said `Connection: close` is not read.
             self.state = _STOPPED
         elif isinstance(error, httptools.HttpParserInvalidMethodError):
-            self._refuse(invalid_method_refusal(self._early_head + data) if self._is_first_in_slice else MALFORMED)
+            self._refuse(invalid_method_refusal(self._early_head + data) if not self._line_from else MALFORMED)
         else:
             too_long = len(self._target) > self._limits.settings.max_request_line_bytes
             self._refuse(TARGET_TOO_LONG if too_long else MALFORMED)

@@ -126,6 +126,11 @@ class CookieSession(MutableMapping[str, Any]):
         return self._opened is not None and self._opened.is_new
 
     @property
+    def opener(self) -> Opener:
+        """Where its values come from."""
+        return self._opener
+
+    @property
     def opened(self) -> Opened | None:
         """What the cookie came to, `None` while nobody has touched the session; for who writes it back."""
         return self._opened

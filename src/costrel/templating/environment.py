@@ -1,31 +1,32 @@
 """The Jinja environment of one application: what templates can name, what is escaped, how they are found.
 
-The one module of the house, with `loading`, that imports Jinja. There is no bytecode cache: compiled templates stay in
-memory. (One in a shared folder lets another user of the machine plant code, CVE-2014-1402.)
+With `loading` the only module that imports Jinja. There is no bytecode cache: compiled templates stay in memory. (One in
+a shared folder lets another user of the machine plant code, CVE-2014-1402.)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, TemplateNotFound
-from jinja2.runtime import Context, missing
+from jinja2 import Environment, Template
+from jinja2.runtime import Context
+from jinja2.utils import missing
 
 from costrel.errors import OutsideRequest
 from costrel.messages import Request, current_request, encode_json
-from costrel.templating.loading import FolderLoader
+from costrel.templating.loading import FolderLoader, MissingTemplate
 
-__all__ = ["explaining", "for_request", "is_escaped", "make_environment"]
+__all__ = ["PageEnvironment", "is_escaped"]
 
 REQUEST_KEY = "costrel.request"  # no identifier, so no template can name it and no context has it by accident
 
 _UNESCAPED_SUFFIXES = (".txt", ".md")
 
-_OF_REQUEST: Mapping[str, Callable[[Request], object]] = {
+_OF_REQUEST: Mapping[str, Callable[[Request], Any]] = {
+    "request": lambda request: request if request.method else missing,
     "session": lambda request: request.session,
     "g": lambda request: request.g,
     "current_app": lambda request: request.app,
@@ -42,19 +43,65 @@ class RequestContext(Context):
     def resolve_or_missing(self, key: str) -> Any:
         """Return the value of a name, or Jinja's mark that there is none."""
         found = super().resolve_or_missing(key)
-        if found is missing and (key == "request" or key in _OF_REQUEST):
+        if found is missing and key in _OF_REQUEST:
             request = self.parent.get(REQUEST_KEY)
             if request is not None:
-                if key != "request":
-                    return _OF_REQUEST[key](request)
-                if request.method:
-                    return request
+                return _OF_REQUEST[key](request)
         return found
 
 
-def for_request(request: Request, context: Mapping[str, object]) -> dict[str, object]:
-    """Return a context that knows its request."""
-    return {**context, REQUEST_KEY: request}
+class PageEnvironment(Environment):
+    """Jinja's environment with the rules of this room.
+
+    Args:
+        find_folders: says where templates are, the first that has one wins; asked whenever one is loaded.
+        debug: whether a template that was changed is compiled again, and errors offer names that are near.
+        trim_blocks: as Jinja's.
+        lstrip_blocks: as Jinja's.
+        jinja_extensions: as Jinja's ``extensions``.
+    """
+
+    context_class = RequestContext
+    loader: FolderLoader
+
+    def __init__(
+        self,
+        find_folders: Callable[[], Sequence[Path]],
+        *,
+        debug: bool = False,
+        trim_blocks: bool = False,
+        lstrip_blocks: bool = False,
+        jinja_extensions: Sequence[str | type] = (),
+    ) -> None:
+        super().__init__(
+            loader=FolderLoader(find_folders, suggests_names=debug),
+            autoescape=is_escaped,
+            auto_reload=debug,
+            trim_blocks=trim_blocks,
+            lstrip_blocks=lstrip_blocks,
+            extensions=list(jinja_extensions),
+        )
+        self.globals["url_for"] = _url_for
+        self.policies["json.dumps_function"] = _dump_json
+        self.policies["json.dumps_kwargs"] = {}
+
+    def find_template(self, names: Sequence[str]) -> Template:
+        """Return the first of several templates that exists.
+
+        Raises:
+            MissingTemplate: none does.
+        """
+        for name in names:
+            try:
+                return self.get_template(name)
+            except MissingTemplate:
+                continue
+        raise MissingTemplate(names, self.loader)
+
+    @staticmethod
+    def of_request(request: Request, context: Mapping[str, object]) -> dict[str, object]:
+        """Return a context that knows its request."""
+        return {**context, REQUEST_KEY: request}
 
 
 def is_escaped(template_name: str | None) -> bool:
@@ -67,39 +114,7 @@ def is_escaped(template_name: str | None) -> bool:
     return template_name is None or not template_name.lower().endswith(_UNESCAPED_SUFFIXES)
 
 
-def make_environment(
-    folders: Sequence[Path],
-    *,
-    debug: bool,
-    trim_blocks: bool,
-    lstrip_blocks: bool,
-    jinja_extensions: Sequence[str | type],
-) -> Environment:
-    """Make the environment of an application.
-
-    Args:
-        folders: where templates are, the first that has one wins.
-        debug: whether a template that was changed is compiled again.
-        trim_blocks: as Jinja's.
-        lstrip_blocks: as Jinja's.
-        jinja_extensions: as Jinja's ``extensions``.
-    """
-    environment = Environment(
-        loader=FolderLoader(folders, suggests_names=debug),
-        autoescape=is_escaped,
-        auto_reload=debug,
-        trim_blocks=trim_blocks,
-        lstrip_blocks=lstrip_blocks,
-        extensions=list(jinja_extensions),
-    )
-    environment.context_class = RequestContext
-    environment.globals["url_for"] = _url_for
-    environment.policies["json.dumps_function"] = _dump_json
-    environment.policies["json.dumps_kwargs"] = {}
-    return environment
-
-
-def _url_for(name: str, /, **values: Any) -> str:
+def _url_for(name: str, /, **values: Any) -> str:  # whatever the converters of the pattern take
     """Build the URL of a route, in the context of the current request."""
     request = current_request.get(None)
     if request is None:
@@ -111,14 +126,3 @@ def _dump_json(value: object, *, indent: int | None = None) -> str:
     """Encode for ``|tojson`` whatever a handler may return as JSON; Jinja makes it safe for HTML."""
     text = encode_json(value).decode()
     return text if indent is None else json.dumps(json.loads(text), indent=indent, ensure_ascii=False)
-
-
-@contextmanager
-def explaining(environment: Environment) -> Iterator[None]:
-    """Say in a `TemplateNotFound` of the block where was searched, and what has nearly the name."""
-    try:
-        yield
-    except TemplateNotFound as error:
-        if isinstance(environment.loader, FolderLoader):
-            environment.loader.explain(error)
-        raise

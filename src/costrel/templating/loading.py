@@ -10,32 +10,67 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplatesNotFound
+from jinja2 import BaseLoader, Environment, TemplateNotFound
 
 from costrel.errors import Mistake
 from costrel.http import safe_relative_path
 
-__all__ = ["FolderLoader"]
+__all__ = ["FolderLoader", "MissingTemplate"]
 
 _MAX_NAMES = 1000
+_MAX_SHOWN = 200
+
+
+class MissingTemplate(TemplateNotFound):
+    """Jinja's `TemplateNotFound` with a text that says where was searched, and what has nearly the name.
+
+    The text is made when somebody reads it: ``{% include … ignore missing %}`` never does.
+
+    Args:
+        names: what was asked for, one or more.
+        loader: what searched.
+    """
+
+    def __init__(self, names: Sequence[str], loader: FolderLoader) -> None:
+        super().__init__(names[0] if names else None)
+        self._names = tuple(names)
+        self._loader = loader
+
+    @property
+    def mistake(self) -> Mistake:
+        """What happened, where was searched, and the fix."""
+        names = [name[:_MAX_SHOWN] for name in self._names]
+        near = self._loader.find_near(names[0]) if names else []
+        folders = [
+            f"{folder}" if folder.is_dir() else f"{folder}  (does not exist)" for folder in self._loader.find_folders()
+        ]
+        return Mistake(
+            "COS-TEMPLATE-001",
+            f"There is no template {' or '.join(f'`{name}`' for name in names) or 'without a name'}.",
+            why="\n".join(["Searched, in this order:", *folders]),
+            fix=f"Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else "",
+        )
+
+    def __str__(self) -> str:
+        return str(self.mistake)
 
 
 class FolderLoader(BaseLoader):
     """Loads templates from several folders.
 
     Args:
-        folders: the first that has a template wins; they need not exist.
-        suggests_names: whether the error for a missing template offers names that are near; it walks the folders.
+        find_folders: returns the folders, the first that has a template wins; they need not exist.
+        suggests_names: whether a `MissingTemplate` offers names that are near; it walks the folders.
     """
 
-    def __init__(self, folders: Sequence[Path], *, suggests_names: bool) -> None:
-        self._folders = tuple(folders)
+    def __init__(self, find_folders: Callable[[], Sequence[Path]], *, suggests_names: bool) -> None:
+        self.find_folders = find_folders
         self._suggests_names = suggests_names
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         """Return the text of a template, its file, and a function that tells whether that is still the same."""
         if safe_relative_path(template) is not None:
-            for folder in self._folders:
+            for folder in self.find_folders():
                 path = folder / template
                 try:
                     modified = path.stat().st_mtime_ns
@@ -43,12 +78,12 @@ class FolderLoader(BaseLoader):
                 except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                     continue
                 return text, str(path), _unchanged(path, modified)
-        raise TemplateNotFound(template)
+        raise MissingTemplate([template], self)
 
     def list_templates(self) -> list[str]:
         """Return the names of all templates, at most a thousand."""
         found: set[str] = set()
-        for folder in self._folders:
+        for folder in self.find_folders():
             for path in folder.rglob("*"):
                 if len(found) == _MAX_NAMES:
                     break
@@ -56,25 +91,9 @@ class FolderLoader(BaseLoader):
                     found.add(path.relative_to(folder).as_posix())
         return sorted(found)
 
-    def explain(self, error: TemplateNotFound) -> None:
-        """Put into an error where was searched and, when it helps, what has nearly the name."""
-        if error.message is not None and error.message.startswith("COS-"):
-            return
-        names = error.templates if isinstance(error, TemplatesNotFound) else [error.name]
-        wanted = [str(name) for name in names if name]
-        shown = " nor ".join(f"`{name[:200]}`" for name in wanted) or "an empty name"
-        near = get_close_matches(wanted[0][:200], self.list_templates(), 3) if self._suggests_names and wanted else []
-        folders = "\n".join(
-            str(folder) if folder.is_dir() else f"{folder}  (does not exist)" for folder in self._folders
-        )
-        error.message = str(
-            Mistake(
-                "COS-TEMPLATE-001",
-                f"There is no template {shown}.",
-                why=f"Searched, in this order:\n{folders}",
-                fix=f"Did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else "",
-            )
-        )
+    def find_near(self, name: str) -> list[str]:
+        """Return up to three names of templates that resemble one that is none."""
+        return get_close_matches(name, self.list_templates(), 3) if self._suggests_names else []
 
 
 def _unchanged(path: Path, modified: int) -> Callable[[], bool]:

@@ -217,6 +217,16 @@ class Call:
             self.channel.leave()
         await self.wait_end()
 
+    async def settle(self) -> None:
+        """Let a request end that has failed in the test, so that its teardown is over before the test goes on."""
+        if self.exchange.is_streaming:
+            self.exchange.disconnect()
+        try:
+            await self.wait_end()
+        except TimeoutError:
+            # What brought us here tells more.
+            pass
+
     async def cancel(self) -> None:
         """Stop the application's work on the request; what runs in a thread goes on."""
         self.exchange.disconnect()

@@ -56,22 +56,33 @@ class _Ear:
 
 @contextmanager
 def listening(application: Application, event: str, listener: Listener) -> Iterator[None]:
-    """Call `listener` for each `event` in the block; an application without events has none.
+    """Call `listener` for each `event` of an application, and of those mounted in it, while the block runs.
 
     Raises:
         ConfigurationError: there is no such event.
     """
-    hub = cast("_EventHub | None", getattr(application, "events", None))
+    hubs = list(_hubs(application))
     ear = _Ear(listener)
-    if hub is not None:
+    for hub in hubs:
         hub.add(event, ear)
     try:
         yield
     finally:
         ear.close()
-        remove = getattr(hub, "remove", None)
-        if remove is not None:
-            remove(event, ear)
+        for hub in hubs:
+            remove = getattr(hub, "remove", None)
+            if remove is not None:
+                remove(event, ear)
+
+
+def _hubs(application: object) -> Iterator[_EventHub]:
+    """Yield where events are told: by the application, and by those mounted in it, if they have events."""
+    hub = getattr(application, "events", None)
+    if hub is not None:
+        yield cast("_EventHub", hub)
+    mounts = cast("Mapping[str, object]", getattr(application, "mounts", {}))
+    for mount in mounts.values():
+        yield from _hubs(getattr(mount, "app", None))
 
 
 @contextmanager

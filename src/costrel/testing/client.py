@@ -50,7 +50,11 @@ class TestClient:
         self._finalizer: weakref.finalize[[asyncio.Runner, ClientCore], TestClient] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(

@@ -150,12 +150,13 @@ class ClientCore:
         self._lifespan = loop.create_task(self._live(started, self._stop))
         try:
             await wait_for((self._lifespan, started), self.settings.timeout_seconds, "has not started", self._lifespan)
+            if not started.done():
+                await self._lifespan
+                raise RuntimeError("The lifespan of the application ended before it had begun.")
         except BaseException:
             await _cancel(self._lifespan)
+            self._lifespan = self._stop = None
             raise
-        if not started.done():
-            await self._lifespan
-            raise RuntimeError("The lifespan of the application ended before it had begun.")
         self._started = started.result()
         self._ears.enter_context(listening(self.application, "template_rendered", self._note_template))
 
@@ -224,7 +225,7 @@ class ClientCore:
     async def close_stream(self, response: TestResponse, call: Call) -> None:
         """End a streamed request: a client that has not read everything leaves."""
         self._calls.pop(call, None)
-        await (call.wait_end() if call.has_ended else call.leave())
+        await (call.wait_end() if call.exchange.is_complete else call.leave())
         response.templates = list(call.templates)
 
     async def open_websocket(
@@ -250,13 +251,18 @@ class ClientCore:
         if offered:
             headers["sec-websocket-protocol"] = offered
         call = self._send(outgoing, options, make_context(), is_websocket=True)
-        response = await call.wait_head()
-        self._store_cookies(response)
-        if call.channel is None:
+        try:
+            response = await call.wait_head()
+            self._store_cookies(response)
+            if call.channel is not None:
+                return call, call.channel
             await call.read_content(response)
+        except BaseException:
             self._calls.pop(call, None)
-            raise WebSocketRefused(response)
-        return call, call.channel
+            await call.settle()
+            raise
+        self._calls.pop(call, None)
+        raise WebSocketRefused(response)
 
     async def close_websocket(self, call: Call, *, raises: bool) -> None:
         """Leave a socket if it is open, and wait for its handler.
@@ -284,13 +290,18 @@ class ClientCore:
         history: list[TestResponse] = []
         while True:
             call = self._send(outgoing, options, make_context(), is_streaming=is_streaming)
-            response = await call.wait_head()
-            response.history = list(history)
-            self._store_cookies(response)
-            redirected = follow and response.is_redirect
-            if not is_streaming or redirected:
-                await call.read_content(response)
+            try:
+                response = await call.wait_head()
+                response.history = list(history)
+                self._store_cookies(response)
+                redirected = follow and response.is_redirect
+                if not is_streaming or redirected:
+                    await call.read_content(response)
+                    self._calls.pop(call, None)
+            except BaseException:
                 self._calls.pop(call, None)
+                await call.settle()
+                raise
             if not redirected:
                 return response, call
             history.append(response)

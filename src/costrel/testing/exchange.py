@@ -93,7 +93,8 @@ class MemoryExchange:
         trailers: its trailer fields.
         informational: interim responses, as pairs of status and fields.
         bytes_sent: how much of the body was sent.
-        is_aborted: whether the application cut the response off.
+        is_complete: whether the application has sent everything.
+        is_aborted: whether it cut the response off.
     """
 
     sends_trailers = True
@@ -116,9 +117,9 @@ class MemoryExchange:
         self.fields: list[FieldLine] = []
         self.trailers: list[FieldLine] = []
         self.informational: list[tuple[int, list[FieldLine]]] = []
-        self.is_aborted = False
+        self.is_complete = self.is_aborted = False
         self._body = DetachedExchange(content, peer)
-        self._is_streaming = is_streaming
+        self.is_streaming = is_streaming
         self._pieces: deque[bytes] = deque()
         self._changed: asyncio.Future[None] | None = None
         self._taken: asyncio.Future[None] | None = None
@@ -171,7 +172,7 @@ class MemoryExchange:
     async def send_piece(self, piece: bytes, *, is_last: bool) -> None:
         """Keep a piece of the body until the client takes it."""
         if piece:
-            while self._is_streaming and self._pieces and not self.is_disconnected:
+            while self.is_streaming and self._pieces and not self.is_disconnected:
                 self._taken = self.loop_state.loop.create_future()
                 await self._taken
             if self.is_disconnected:
@@ -179,6 +180,7 @@ class MemoryExchange:
             self.bytes_sent += len(piece)
             self._pieces.append(piece)
             self.notify()
+        self.is_complete = is_last
 
     async def send_trailers(self, fields: Sequence[FieldLine]) -> None:
         """Keep the trailer fields."""

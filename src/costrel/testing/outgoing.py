@@ -79,7 +79,7 @@ class OutgoingRequest:
         """The decoded path.
 
         Raises:
-            ValueError: an escape that stands for no UTF-8.
+            ValueError: it has a broken escape.
         """
         return decode_path(self.raw_path)
 

@@ -1,20 +1,16 @@
-"""Fixtures for pytest, found by its entry point; nothing in Costrel imports this module.
-
-The rest of the room is imported when a fixture is used, so that a test run without it pays nothing.
-"""
+"""Fixtures for pytest, found by its entry point; nothing in Costrel imports this module."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol, Unpack
+from typing import Protocol, Unpack
 
 import pytest
 
-if TYPE_CHECKING:
-    from costrel.messages import Application
-    from costrel.testing.client import TestClient
-    from costrel.testing.core import ClientOptions
+from costrel.messages import Application
+from costrel.testing.client import TestClient
+from costrel.testing.core import ClientOptions
 
 __all__ = ["ClientFactory", "client_factory"]
 
@@ -30,8 +26,6 @@ class ClientFactory(Protocol):
 @pytest.fixture
 def client_factory() -> Iterator[ClientFactory]:
     """Make test clients: ``client = client_factory(app)``; they are closed at the end of the test."""
-    from costrel.testing.client import TestClient
-
     with ExitStack() as stack:
 
         def make(application: Application, /, **options: Unpack[ClientOptions]) -> TestClient:

@@ -61,7 +61,7 @@ def new_request(
         is_websocket: whether it is the handshake of a WebSocket.
 
     Raises:
-        ValueError: the path has escapes that stand for no UTF-8.
+        ValueError: the path has a broken escape.
     """
     path = outgoing.path
     request = Request(

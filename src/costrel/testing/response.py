@@ -151,11 +151,10 @@ class TestResponse:
     @property
     def charset(self) -> str:
         """The charset of the media type, ``utf-8`` when it names none that is known."""
-        media_type = parse_media_type(self.headers.get("content-type", ""))
-        name = dict(media_type.parameters).get("charset", "utf-8") if media_type is not None else "utf-8"
         try:
-            return codecs.lookup(name).name
-        except LookupError:
+            media_type = parse_media_type(self.headers.get("content-type", ""))
+            return codecs.lookup(dict(media_type.parameters).get("charset", "utf-8")).name
+        except (LookupError, ValueError):
             return "utf-8"
 
     @overload

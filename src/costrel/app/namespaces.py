@@ -1,0 +1,53 @@
+"""Typed attributes of the application's own, and the names that are taken.
+
+An application adds attributes by subclassing `Globals`, `State` or `App` with annotations. One that has the name of
+something that is there already would hide it, for this code or for the framework's; the build refuses it.
+"""
+
+from __future__ import annotations
+
+from costrel.errors import Mistake
+
+__all__ = ["hidden_by_class", "hidden_by_values"]
+
+
+def hidden_by_class(cls: type, base: type, taken: frozenset[str] = frozenset()) -> list[Mistake]:
+    """Return a mistake for each attribute that a subclass declares although `base` has one of that name.
+
+    Methods may be overridden; what counts is an annotation or a plain value.
+
+    Args:
+        cls: the application's class.
+        base: the framework's class.
+        taken: further names, those that objects of `base` have besides those of the class.
+    """
+    mistakes: list[Mistake] = []
+    for derived in cls.__mro__[: cls.__mro__.index(base)]:
+        if derived in base.__mro__:
+            continue
+        values = {name for name, value in vars(derived).items() if not callable(value) and not name.startswith("__")}
+        declared = values.union(vars(derived).get("__annotations__", ()))
+        mistakes.extend(
+            _hides(name, derived, base) for name in sorted(declared) if hasattr(base, name) or name in taken
+        )
+    return mistakes
+
+
+def hidden_by_values(subject: object, base: type) -> list[Mistake]:
+    """Return a mistake for each method of `base` that an attribute of an object hides."""
+    return [
+        _hides(name, type(subject), base)
+        for name in sorted(vars(subject))
+        if not name.startswith("__") and callable(getattr(base, name, None))
+    ]
+
+
+def _hides(name: str, cls: type, base: type) -> Mistake:
+    owner = "an object of it" if cls is base else f"`{cls.__name__}`"
+    return Mistake(
+        "COS-APP-042",
+        f"`{base.__name__}.{name}` is hidden by an attribute of {owner}.",
+        where=f"{cls.__module__}.{cls.__qualname__}",
+        why="Whoever uses what was there before would get the new value.",
+        fix=f"Give the attribute another name, for example `my_{name}`.",
+    )

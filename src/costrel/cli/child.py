@@ -1,0 +1,75 @@
+"""The process below `costrel dev`: it serves, and when it cannot, it serves a page that says why.
+
+It imports the framework at once, while the process before it still ends, and the application only when it is told to.
+The lifeline is a pipe from the parent: a byte says that the application may be imported, its end that the parent has
+gone, and then this process goes too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
+
+from costrel.cli.failure_page import make_failure_app
+from costrel.cli.logs import announce_failure, announce_start
+from costrel.cli.plan import ServePlan
+from costrel.cli.serving import load_for, print_failure, serve_app
+from costrel.cli.tracebacks import format_exception
+
+__all__ = ["GO", "main"]
+
+GO = b"g"
+_INTERRUPTED = 130
+
+
+def main(plan_text: str, lifeline: int) -> int:
+    """Serve what the parent asks for.
+
+    Args:
+        plan_text: a `ServePlan` as JSON; its settings name an inherited socket.
+        lifeline: the reading end of the pipe from the parent.
+
+    Returns:
+        The exit code.
+    """
+    plan = ServePlan.from_json(plan_text)
+    sys.argv[:] = ["costrel", "dev"]
+    if os.read(lifeline, 1) != GO:
+        return 0
+    threading.Thread(target=_follow, args=(lifeline,), name="costrel-lifeline", daemon=True).start()
+    try:
+        return _serve(plan)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _follow(lifeline: int) -> None:
+    """End this process when the parent has gone."""
+    if not os.read(lifeline, 1):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _serve(plan: ServePlan) -> int:
+    """Serve the application, or the page that says why it cannot start."""
+    failure: BaseException | None
+    try:
+        app = load_for(plan)
+        app.build()
+    except Exception as error:
+        failure = error
+    else:
+        exit_code, failure = serve_app(app, plan, announce_start(plan, app.settings.threads, sys.stderr))
+        if failure is None:
+            return exit_code
+    print_failure(failure)
+    page = make_failure_app(format_exception(failure))
+    exit_code, _ = serve_app(page, replace(plan, threads=None), partial(announce_failure, sys.stderr))
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

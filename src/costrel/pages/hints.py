@@ -1,0 +1,205 @@
+"""Sentences for mistakes that everybody makes once: what an exception of Python or of a library means here.
+
+What Costrel raises explains itself. These are for what comes from elsewhere. A hint is a guess from the type and the
+text of an exception, so it says what is likely, and it is never shown outside the debug page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["find_hints"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What to say about one kind of exception.
+
+    Args:
+        types: names of the class or of one of its bases.
+        pattern: what the message has; groups are put into the text.
+        text: what is shown; ``{0}`` is the first group.
+    """
+
+    types: tuple[str, ...]
+    pattern: re.Pattern[str]
+    text: str
+
+
+def _hint(types: str, pattern: str, text: str) -> Hint:
+    return Hint(tuple(types.split()), re.compile(pattern), text)
+
+
+_HINTS = (
+    _hint(
+        "TypeError",
+        r"object (?:JSONReader|dict|list|str|bytes|NoneType|MultiDict|FormData) can't be used in 'await' expression",
+        "Nothing has to be awaited here: the body was read before the handler was called, so `request.json()`, "
+        "`request.form`, `request.body` and `request.text` are plain values in Costrel.",
+    ),
+    _hint(
+        "AttributeError TypeError",
+        r"'coroutine' object (?:has no attribute|is not|does not support|cannot)",
+        "An `await` is missing: the call returned a coroutine, and what was meant is its result.",
+    ),
+    _hint(
+        "TypeError",
+        r"'async_generator' object is not iterable",
+        "Write `async for` instead of `for`.",
+    ),
+    _hint(
+        "AttributeError TypeError",
+        r"'NoneType' object (?:has no attribute|is not)",
+        "The value before the dot or the bracket is `None`. Look where it comes from: a query that found nothing, a "
+        "`get` without a default, a function without `return`.",
+    ),
+    _hint(
+        "TypeError",
+        r"'ABCMeta|'type' object is not subscriptable|'method' object is not subscriptable|"
+        r"'function' object is not subscriptable",
+        "The brackets may stand where parentheses were meant, or an attribute was taken for a call.",
+    ),
+    _hint(
+        "RuntimeError",
+        r"asyncio\.run\(\) cannot be called from a running event loop|This event loop is already running",
+        "An event loop runs already. In an `async def` handler just `await` the coroutine.",
+    ),
+    _hint(
+        "RuntimeError",
+        r"no (?:running|current) event loop",
+        "A `def` handler runs in a worker thread, where no event loop is. Make the handler `async def`.",
+    ),
+    _hint(
+        "RuntimeError",
+        r"[Ww]orking outside of (?:application|request) context",
+        "This comes from Flask's own context, which a Costrel handler does not have. Use `costrel.request`, "
+        "`costrel.g` and `costrel.current_app` instead of those of Flask.",
+    ),
+    _hint(
+        "UndefinedError",
+        r"'([^']{1,80})' is undefined",
+        'The template names `{0}`, and nobody has given it that: `render("page.html", {0}=…)`, or a context processor.',
+    ),
+    _hint(
+        "TemplateAssertionError TemplateSyntaxError",
+        r"No (?:filter|test) named '([^']{1,80})'",
+        'Register it: `@app.template_filter("{0}")` or `@app.template_test("{0}")`.',
+    ),
+    _hint(
+        "MissingGreenlet",
+        r"",
+        "SQLAlchemy wanted to load something in an `async` session where it cannot wait: most often a relationship "
+        "that was not loaded with the query. Load it there with `selectinload(…)`, and make the session with "
+        "`expire_on_commit=False`.",
+    ),
+    _hint(
+        "DetachedInstanceError",
+        r"",
+        "The database session was closed before this attribute was loaded. Load it with the query (`selectinload(…)`), "
+        "or read it while the session is open.",
+    ),
+    _hint(
+        "OperationalError ProgrammingError",
+        r"no such table|no such column|relation \"[^\"]{1,80}\" does not exist|[Uu]nknown column",
+        "The database has not the shape that the models have. Run the migrations that are missing.",
+    ),
+    _hint(
+        "OperationalError",
+        r"database is locked",
+        "Another connection is writing to this SQLite file. Keep transactions short, and turn on WAL mode.",
+    ),
+    _hint(
+        "ConnectionRefusedError OperationalError ConnectionError",
+        r"[Cc]onnection refused|Connect call failed|could not connect to server",
+        "Nothing listens at that address. Is the service (database, cache, other API) running, and is its port right?",
+    ),
+    _hint(
+        "ModuleNotFoundError",
+        r"No module named '([^']{1,80})'",
+        "`{0}` is not installed in the environment that runs the application, or its name is misspelt.",
+    ),
+    _hint(
+        "ImportError",
+        r"partially initialized module",
+        "Two modules import each other. Move what both need into a third, or register blueprints where the app is "
+        "made.",
+    ),
+    _hint(
+        "UnboundLocalError",
+        r"variable '([^']{1,80})'",
+        "`{0}` is assigned somewhere in this function, which makes it local everywhere in it. Say `global {0}` or "
+        "`nonlocal {0}`, or use another name.",
+    ),
+    _hint(
+        "TypeError",
+        r"missing \d+ required positional arguments?: 'self'",
+        "The class itself was used where an object of it is needed. Make one first, or register it with "
+        "`add_resource`.",
+    ),
+    _hint(
+        "RecursionError",
+        r"",
+        "A function calls itself without an end, often through a property, `__getattr__` or `__eq__`.",
+    ),
+    _hint(
+        "UnicodeDecodeError",
+        r"",
+        "The bytes are not text in this encoding. Say the right one, or treat them as bytes.",
+    ),
+    _hint(
+        "JSONDecodeError",
+        r"Expecting value: line 1 column 1",
+        "The text is empty or is no JSON at all, for example an error page of the service that was asked.",
+    ),
+)
+
+
+def _about_environment(exception: BaseException) -> Iterator[str]:
+    """Explain a variable that is missing in `os.environ`."""
+    traceback = exception.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is not None and traceback.tb_frame.f_code.co_qualname == "_Environ.__getitem__":
+        yield (
+            f"The environment variable `{exception.args[0]}` is not set. A class derived from `costrel.Settings` "
+            "finds all missing ones at start-up, not when they are used."
+        )
+
+
+def _about_path(exception: BaseException) -> Iterator[str]:
+    """Say where a relative path was looked for."""
+    name = getattr(exception, "filename", None)
+    if isinstance(name, str) and name and not Path(name).is_absolute():
+        yield (
+            f"`{name}` is a relative path, so it was looked for in the working directory, `{Path.cwd()}`. "
+            "Paths that belong to the application are found from `Path(__file__).parent`."
+        )
+
+
+_RULES: tuple[tuple[type[BaseException], Callable[[BaseException], Iterator[str]]], ...] = (
+    (KeyError, _about_environment),
+    (FileNotFoundError, _about_path),
+)
+
+
+def find_hints(exception: BaseException) -> tuple[str, ...]:
+    """Return what may help with an exception, most often nothing; backticks stand around code."""
+    names = {ancestor.__name__ for ancestor in type(exception).__mro__}
+    try:
+        message = str(exception)[:1000]
+    except Exception:
+        return ()
+    found = []
+    for hint in _HINTS:
+        if names.isdisjoint(hint.types):
+            continue
+        match = hint.pattern.search(message)
+        if match is not None:
+            found.append(hint.text.format(*match.groups()))
+    for type_, rule in _RULES:
+        if isinstance(exception, type_):
+            found.extend(rule(exception))
+    return tuple(dict.fromkeys(found))
