@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from costrel.app.assembly import Assembly
 from costrel.app.blueprint import folder_of_module
@@ -34,6 +34,7 @@ from costrel.messages import (
     Extension,
     Request,
     Response,
+    SessionKeeper,
     State,
     TextAs,
     current_request,
@@ -291,9 +292,7 @@ class App(Assembly):
         subject.app = self
         target = self.frozen.routes.find(subject)
         subject.route = target.route if target is not None else None
-        open_session = getattr(self.extensions.get("sessions"), "open_session", None)
-        if open_session is not None:
-            subject.session = open_session(subject)
+        subject.session_keeper = cast("SessionKeeper | None", self.extensions.get("sessions"))
         return entered(subject)
 
     def test_client(self, **options: Any) -> TestClient:

@@ -75,11 +75,18 @@ class Lifecycle:
 
     @asynccontextmanager
     async def run(self, loop_state: LoopState) -> AsyncIterator[None]:
-        """Enter every step in order; leave them in reverse, all of them although one raises."""
-        async with AsyncExitStack() as stack:
+        """Enter every step in order; leave them in reverse, all of them although one raises.
+
+        A step is left as at a normal stop, also when a later one failed to start, so that what stands after its
+        ``yield`` runs without a ``try``.
+        """
+        stack = AsyncExitStack()
+        try:
             for step in self._steps:
                 await stack.enter_async_context(step(loop_state))
             yield
+        finally:
+            await stack.aclose()
 
 
 async def _call(function: Callable[[], object]) -> None:

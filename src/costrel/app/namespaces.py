@@ -43,10 +43,10 @@ def hidden_by_values(subject: object, base: type) -> list[Mistake]:
 
 
 def _hides(name: str, cls: type, base: type) -> Mistake:
-    owner = "an object of it" if cls is base else f"`{cls.__name__}`"
+    by = "a value of that name" if cls is base else f"an attribute of `{cls.__name__}`"
     return Mistake(
         "COS-APP-042",
-        f"`{base.__name__}.{name}` is hidden by an attribute of {owner}.",
+        f"`{base.__name__}.{name}` is hidden by {by}.",
         where=f"{cls.__module__}.{cls.__qualname__}",
         why="Whoever uses what was there before would get the new value.",
         fix=f"Give the attribute another name, for example `my_{name}`.",

@@ -43,6 +43,7 @@ def serve_plan(plan: ServePlan) -> int:
     except Exception as error:
         print_failure(error)
         return exit_code_of(error)
+    plan = dataclasses.replace(plan, debug=app.debug)
     exit_code, failure = serve_app(app, plan, announce_start(plan, app.settings.threads, sys.stderr))
     if failure is not None:
         print_failure(failure)

@@ -44,6 +44,7 @@ class ASGIGateway:
         proxies = application.settings.trusted_proxies
         self._trusted = TrustedProxies(proxies) if proxies else None
         self._known_hosts: set[bytes] = set()
+        self._heads: dict[str | None, list[tuple[bytes, bytes]]] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection: HTTP, WebSocket or lifespan.
@@ -89,10 +90,9 @@ class ASGIGateway:
                 and response.status_code not in _WITHOUT_CONTENT
                 and not request.is_websocket
             ):
-                fields = head_fields(response.plain_media_type)
-                fields.append((b"content-length", b"%d" % len(response.body)))
-                await exchange.send_head(response.status_code, fields, has_trailers=False)
-                await exchange.send_piece(response.body, is_last=True)
+                await exchange.send_whole(
+                    response.status_code, self._fields_of(response.plain_media_type), response.body
+                )
             elif request.is_websocket:
                 await _answer_handshake(exchange, scope, receive, send, request, response)
             else:
@@ -116,6 +116,15 @@ class ASGIGateway:
                 await end_exchange(request, response)
             finally:
                 self._emit_end(request, exchange, started_at)
+
+    def _fields_of(self, media_type: str | None) -> list[tuple[bytes, bytes]]:
+        """Return the fields that follow from a media type, made once; not to be changed."""
+        fields = self._heads.get(media_type)
+        if fields is None:
+            fields = head_fields(media_type)
+            if len(self._heads) < _MAX_KEPT:
+                self._heads[media_type] = fields
+        return fields
 
     def _emit_end(self, request: Request, exchange: ASGIExchange, started_at: float) -> None:
         """Tell the listeners what became of the request."""
@@ -200,11 +209,11 @@ def _check_host(value: bytes, known_hosts: set[bytes]) -> None:
     """Check a value of the Host field, and keep it for the next request while there is room."""
     if not is_valid_authority(value):
         raise ValueError("the Host field is not a host with an optional port")
-    if len(known_hosts) < _MAX_KNOWN_HOSTS:
+    if len(known_hosts) < _MAX_KEPT:
         known_hosts.add(value)
 
 
-_MAX_KNOWN_HOSTS = 100
+_MAX_KEPT = 100
 _BARE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _BODY_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
 _SCHEMES = {"ws": "http", "wss": "https"}

@@ -191,6 +191,33 @@ class ASGIExchange:
         await self._emit({"type": self._types[1], "body": piece, "more_body": not is_last})
         self.bytes_sent += len(piece)
 
+    async def send_whole(self, status_code: int, fields: list[FieldLine], body: bytes) -> None:
+        """Send a whole response at once, with its length; most are sent so.
+
+        Raises:
+            ClientDisconnected: the client is gone.
+        """
+        if self._is_gone:
+            raise ClientDisconnected
+        size = len(body)
+        # Before it is sent, as in `send_piece`.
+        self.is_complete = True
+        send = self._send
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": status_code,
+                    "headers": [*fields, (b"content-length", b"%d" % size)],
+                }
+            )
+            self.status_code = status_code
+            await send({"type": "http.response.body", "body": body})
+        except OSError:
+            self.lose()
+            raise ClientDisconnected from None
+        self.bytes_sent = size
+
     async def send_trailers(self, fields: Sequence[FieldLine]) -> None:
         """Send the trailer fields."""
         await self._emit({"type": "http.response.trailers", "headers": list(fields), "more_trailers": False})
@@ -219,7 +246,8 @@ class ASGIExchange:
             _call_safely(callback)
 
     def end(self) -> None:
-        """Let go of the server."""
+        """Let go of the server; nobody listens to it any more."""
+        self.tells_disconnect = False
         if self._listener is not None:
             self._listener.cancel()
             self._listener = None
@@ -244,7 +272,8 @@ class ASGIExchange:
             self._start_listener()
 
     def _start_listener(self) -> None:
-        if self._listener is None and not self._is_gone and not self._is_reading and not self.is_complete:
+        is_over = self._is_gone or self.is_complete or not self.tells_disconnect
+        if self._listener is None and not is_over and not self._is_reading:
             self._listener = self.loop_state.loop.create_task(self._listen(), name="costrel.asgi.disconnect")
 
     async def _listen(self) -> None:

@@ -46,7 +46,7 @@ _MAX_NAME_LENGTH = 200
 _URL_PASSWORD = re.compile(r"(://[^\s/:@'\"]{0,256}:)[^\s/@'\"]{1,512}(?=@)")
 _ASSIGNED = re.compile(
     r"((?:password|passwd|passphrase|secret|token|api_?key|private_key|credential)[a-z_]{0,20}['\"]?\s{0,4}[=:]\s{0,4})"
-    r"(?:b?'[^']{1,512}'|b?\"[^\"]{1,512}\"|[^\s,;&)\]}'\"]{1,512})",
+    r"(?:b?'[^']{1,512}'|b?\"[^\"]{1,512}\"|[^\s,;&)\]}>'\"]{1,512})",
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"\b((?:Bearer|Basic|Digest)\s)[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """The Jinja environment of one application: what templates can name, what is escaped, how they are found.
 
-With `loading` the only module that imports Jinja. There is no bytecode cache: compiled templates stay in memory. (One in
-a shared folder lets another user of the machine plant code, CVE-2014-1402.)
+With `loading` the only module that imports Jinja. There is no bytecode cache: compiled templates stay in memory. (One
+in a shared folder lets another user of the machine plant code, CVE-2014-1402.)
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ from costrel.testing.async_client import AsyncTestClient
 from costrel.testing.capture import CapturedEvent, capture_events
 from costrel.testing.client import TestClient
 from costrel.testing.clock import FrozenClock
-from costrel.testing.core import ClientOptions, ClientSettings, WebSocketRefused
+from costrel.testing.core import WebSocketRefused
 from costrel.testing.outgoing import RequestOptions
 from costrel.testing.requests import make_request
 from costrel.testing.response import TestResponse
+from costrel.testing.settings import ClientOptions, ClientSettings
 from costrel.testing.websocket import AsyncTestWebSocket, TestWebSocket
 
 __all__ = [

@@ -15,10 +15,11 @@ from typing import Self, Unpack
 from costrel.http import CookieJar, Headers
 from costrel.messages import Application, SessionView
 from costrel.testing.capture import CapturedEvent, capture_events
-from costrel.testing.core import ClientCore, ClientOptions, ClientSettings
+from costrel.testing.core import ClientCore
 from costrel.testing.outgoing import RequestOptions
 from costrel.testing.response import TestResponse
 from costrel.testing.session_editing import edit_session
+from costrel.testing.settings import ClientOptions, ClientSettings
 from costrel.testing.websocket import AsyncTestWebSocket
 
 __all__ = ["AsyncTestClient"]

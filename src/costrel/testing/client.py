@@ -19,10 +19,11 @@ from costrel.errors import Mistake, ProgrammerError
 from costrel.http import CookieJar, Headers
 from costrel.messages import Application, SessionView
 from costrel.testing.capture import CapturedEvent, capture_events
-from costrel.testing.core import ClientCore, ClientOptions, ClientSettings
+from costrel.testing.core import ClientCore
 from costrel.testing.outgoing import RequestOptions
 from costrel.testing.response import TestResponse
 from costrel.testing.session_editing import edit_session
+from costrel.testing.settings import ClientOptions, ClientSettings
 from costrel.testing.waiting import wait_for
 from costrel.testing.websocket import TestWebSocket
 
@@ -264,6 +265,9 @@ def _close_forgotten(runner: asyncio.Runner, core: ClientCore) -> None:
     except RuntimeError:
         with runner:
             runner.run(core.stop())
+    else:
+        # Collected while another loop runs in this thread: nothing can be run here.
+        runner.get_loop().close()
 
 
 def _loop_runs() -> ProgrammerError:

@@ -7,12 +7,10 @@ loop; `TestClient` runs a loop of its own for it, in the caller's thread. The li
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
-from typing import TypedDict, cast
+from typing import cast
 
 from costrel.errors import CostrelError
 from costrel.execution import LoopState
@@ -23,56 +21,15 @@ from costrel.testing.calls import Call
 from costrel.testing.capture import listening
 from costrel.testing.channel import MemoryChannel
 from costrel.testing.exchange import DetachedExchange, MemoryExchange
-from costrel.testing.outgoing import HeaderInput, OutgoingRequest, RequestOptions, build_request, join_url
-from costrel.testing.requests import DEFAULT_BASE_URL, DEFAULT_PEER, new_request
+from costrel.testing.outgoing import OutgoingRequest, RequestOptions, build_request, join_url
+from costrel.testing.requests import new_request
 from costrel.testing.response import RenderedTemplate, TestResponse
+from costrel.testing.settings import ClientSettings
 from costrel.testing.waiting import wait_for
 
-__all__ = ["ClientCore", "ClientOptions", "ClientSettings", "WebSocketRefused"]
+__all__ = ["ClientCore", "WebSocketRefused"]
 
 MAX_REDIRECTS = 20
-
-
-class ClientOptions(TypedDict, total=False):
-    """How a test client differs from a default one; see `ClientSettings`."""
-
-    base_url: str
-    headers: HeaderInput
-    cookies: Mapping[str, str]
-    follow_redirects: bool
-    raise_app_exceptions: bool
-    timeout_seconds: float
-    root_path: str
-    peer: tuple[str, int] | None
-    clock: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientSettings:
-    """How a test client sends its requests.
-
-    Args:
-        base_url: scheme, host and port of what is asked; its path, if any, is not used.
-        headers: fields of every request.
-        cookies: cookies that the jar begins with.
-        follow_redirects: whether redirects are followed unless a request says otherwise.
-        raise_app_exceptions: whether an exception that nobody handled is raised in the test, instead of the response
-            with status 500 that clients get.
-        timeout_seconds: how long each wait may take; `math.inf` is for ever.
-        root_path: a prefix under which the application is served, for example ``/api``; requests name paths inside it.
-        peer: address and port that requests come from.
-        clock: the time in seconds since the epoch by which cookies expire.
-    """
-
-    base_url: str = DEFAULT_BASE_URL
-    headers: HeaderInput = field(default_factory=dict)
-    cookies: Mapping[str, str] = field(default_factory=dict)
-    follow_redirects: bool = False
-    raise_app_exceptions: bool = True
-    timeout_seconds: float = 5.0
-    root_path: str = ""
-    peer: tuple[str, int] | None = DEFAULT_PEER
-    clock: Callable[[], float] = time.time
 
 
 class WebSocketRefused(CostrelError):

@@ -10,7 +10,7 @@ import pytest
 
 from costrel.messages import Application
 from costrel.testing.client import TestClient
-from costrel.testing.core import ClientOptions
+from costrel.testing.settings import ClientOptions
 
 __all__ = ["ClientFactory", "client_factory"]
 
