@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ import msgspec
 from costrel import (
     App,
     Blueprint,
+    Disconnect,
     EventStream,
     File,
     FileResponse,
@@ -63,12 +64,13 @@ app = App(use=[timed])
 
 @dataclass(frozen=True)
 class Stop:
-    """One page of the tour: the name of its route, and the functions whose source it shows."""
+    """One page of the tour: its route, the functions whose source it shows, other routes that show the same page."""
 
     name: str
     title: str
     about: str
     shows: tuple[str, ...] = ()
+    shows_for: tuple[str, ...] = ()
 
 
 STOPS = (
@@ -77,6 +79,7 @@ STOPS = (
         "Forms and uploads",
         "A form with a picture, checked field by field, and a provider that commits or rolls back.",
         ("Entry", "sign", "form_again", "open_draft", "picture"),
+        shows_for=("guestbook.sign",),
     ),
     Stop("visits", "Session", "A signed cookie, and a message that is shown once.", ("visits", "forget")),
     Stop(
@@ -99,7 +102,7 @@ STOPS = (
 def around_the_page() -> dict[str, object]:
     """Give every template the list of stops, the stop it belongs to and the code to show."""
     route = request.route
-    here = next((stop for stop in STOPS if route is not None and stop.name == route.name), None)
+    here = next((stop for stop in STOPS if route is not None and route.name in (stop.name, *stop.shows_for)), None)
     shown = [inspect.getsource(globals()[name]).rstrip() for name in here.shows] if here else []
     return {"stops": STOPS, "here": here, "shown": shown}
 
@@ -167,6 +170,11 @@ app.provide(Guestbook, open_guestbook, lifetime="app")
 app.provide(Draft, open_draft)
 
 guestbook = Blueprint("guestbook", prefix="/guestbook")
+ADVICE = {
+    "name": "Write a name of at most 40 characters.",
+    "message": "Write a message of 3 to 400 characters.",
+    "picture": "Choose a PNG, JPEG, GIF or WebP.",
+}
 PICTURE_TYPES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 
 
@@ -189,7 +197,7 @@ def sign(
     if picture is not None and picture.filename:
         suffix = PICTURE_TYPES.get(picture.content_type)
         if suffix is None:
-            raise ValidationFailed([{"in": "file", "at": "picture", "message": "Choose a PNG, JPEG, GIF or WebP."}])
+            raise ValidationFailed([{"in": "file", "at": "picture", "message": ADVICE["picture"]}])
         name = f"{time.time_ns()}{suffix}"
         picture.save(book.folder / name)
     draft.entries.append(Signed(entry.name, entry.message, name))
@@ -204,7 +212,8 @@ def sign(
 @guestbook.errorhandler(ValidationFailed)
 def form_again(request: Request, error: ValidationFailed) -> tuple[str, int]:
     """Show the form again with what was typed, and say at each field what is wrong."""
-    errors = {item["at"].removeprefix("$."): item["message"] for item in error.errors}
+    fields = [item["at"].removeprefix("$.") for item in error.errors]
+    errors = {field: ADVICE[field] for field in fields if field in ADVICE}
     return render("guestbook.html", form=request.form, errors=errors), 422
 
 
@@ -327,7 +336,10 @@ class Board:
     async def tell(self, message: str) -> None:
         """Send a message to everybody in the chat room."""
         for socket in tuple(self.sockets):
-            await socket.send(message)
+            try:
+                await socket.send(message)
+            except Disconnect:
+                self.sockets.discard(socket)
 
 
 app.provide(Board, Board, lifetime="app")
@@ -465,7 +477,7 @@ class Counting:
     def install(self, app: AppSetup) -> None:
         app.on("request_finished", self.count)
 
-    def count(self, fields: "dict[str, object]") -> None:
+    def count(self, fields: Mapping[str, object]) -> None:
         status = fields["status_code"]
         self.by_status[status] = self.by_status.get(status, 0) + 1
 

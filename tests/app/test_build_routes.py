@@ -414,7 +414,9 @@ def test_values_of_every_url_are_handled_in_one_place() -> None:
 
     @pages.get("/about")
     async def about(request: Request) -> str:
-        return f"{request.g.lang} {request.path_params} {request.url_for('.about')} {request.url_for('.about', lang='de')}"
+        return (
+            f"{request.g.lang} {request.path_params} {request.url_for('.about')} {request.url_for('.about', lang='de')}"
+        )
 
     app.register(pages)
 

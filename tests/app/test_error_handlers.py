@@ -94,9 +94,7 @@ def test_nothing_answers_what_nobody_wants() -> None:
     assert found(table_of({404: "x"}), ValueError()) is None
 
 
-@pytest.mark.parametrize(
-    ("status_code", "expected"), [(404, NotFound), (422, UnprocessableContent), (418, HTTPError)]
-)
+@pytest.mark.parametrize(("status_code", "expected"), [(404, NotFound), (422, UnprocessableContent), (418, HTTPError)])
 def test_a_status_has_a_class(status_code: int, expected: type[HTTPError]) -> None:
     """Statuses without a class of their own are `HTTPError`."""
     assert expected is class_of_status(status_code)

@@ -73,7 +73,9 @@ def test_the_text_for_a_missing_extension_names_both() -> None:
 @pytest.mark.capability("C070")
 def test_a_version_is_that_of_the_distribution_unless_it_says_its_own() -> None:
     """The default extensions have the framework's version."""
-    app = App("test", extensions=[*DEFAULT_EXTENSIONS, Plugin("a", ("sessions>=0.0.1",)), Plugin("b", ("sessions>=99",))])
+    app = App(
+        "test", extensions=[*DEFAULT_EXTENSIONS, Plugin("a", ("sessions>=0.0.1",)), Plugin("b", ("sessions>=99",))]
+    )
 
     assert ["COS-APP-029"] == codes(app)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from costrel.app import App
-from costrel.errors import Pass
+from costrel.errors import Pass, ProgrammerError
 from costrel.messages import Dispatch, Request, Response
 from costrel.testing import TestClient
 
@@ -38,7 +38,7 @@ def test_the_next_candidate_has_its_own_route_and_parameters() -> None:
 
 
 def test_passing_without_being_allowed_to_is_a_mistake() -> None:
-    """Without ``fallthrough=True`` there is no next route, and the log says what was raised."""
+    """Without ``fallthrough=True`` there is no next route, and the mistake is told as one."""
     app = App("test", extensions=())
 
     @app.get("/")
@@ -48,7 +48,7 @@ def test_passing_without_being_allowed_to_is_a_mistake() -> None:
     with TestClient(app, raise_app_exceptions=False) as client:
         response = client.get("/")
 
-    assert (500, Pass) == (response.status_code, type(response.exception))
+    assert (500, ProgrammerError) == (response.status_code, type(response.exception))
 
 
 def test_listeners_hear_of_the_response_that_was_sent() -> None:

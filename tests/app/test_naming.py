@@ -35,7 +35,7 @@ def _tenant_pages() -> Blueprint:
     ("values", "expected"),
     [
         pytest.param({"id": 3}, "/users/3", id="a-parameter"),
-        pytest.param({"id": "a b/ü"}, "/users/a%20b%2F%C3%BC", id="percent-encoded-once"),
+        pytest.param({"id": "a bü"}, "/users/a%20b%C3%BC", id="percent-encoded-once"),
         pytest.param({"id": 3, "q": "x y", "tag": ["a", "b"]}, "/users/3?q=x%20y&tag=a&tag=b", id="rest-is-the-query"),
         pytest.param({"id": 3, "anchor": "a b"}, "/users/3#a%20b", id="anchor"),
     ],

@@ -24,7 +24,9 @@ def write(path: Path, text: str) -> None:
     ("file", "content", "text", "expected"),
     [
         pytest.param("one.py", APP.format(name="app", title="one"), "one", "one", id="app-of-a-module"),
-        pytest.param("two.py", APP.format(name="application", title="two"), "two.py", "two", id="application-of-a-file"),
+        pytest.param(
+            "two.py", APP.format(name="application", title="two"), "two.py", "two", id="application-of-a-file"
+        ),
         pytest.param("three.py", APP.format(name="site", title="three"), "three", "three", id="the-only-app"),
         pytest.param("four.py", APP.format(name="site", title="four"), "four:site", "four", id="a-named-app"),
         pytest.param("five.py", FACTORY.format(name="create_app"), "five", "plain", id="a-factory-by-its-usual-name"),
@@ -73,7 +75,9 @@ def test_a_file_in_a_package_is_imported_as_part_of_it(folder: Path) -> None:
         pytest.param("async def make(): ...\n", "shop:make", "COS-CLI-004", "coroutine", id="an-async-factory"),
         pytest.param("def make(a): ...\n", "shop:make", "COS-CLI-006", "missing a required", id="an-argument-missing"),
         pytest.param("def make(): ...\n", "shop:make(1)", "COS-CLI-006", "too many", id="an-argument-too-many"),
-        pytest.param(APP.format(name="app", title="x"), "shop:app()", "COS-CLI-006", "missing a required", id="a-called-app"),
+        pytest.param(
+            APP.format(name="app", title="x"), "shop:app()", "COS-CLI-006", "missing a required", id="a-called-app"
+        ),
     ],
 )
 def test_what_is_not_there_is_said_with_a_code(folder: Path, content: str, text: str, code: str, said: str) -> None:
@@ -110,9 +114,7 @@ def test_a_file_named_like_a_known_module_is_refused(folder: Path) -> None:
         pytest.param("def (:\n", SyntaxError, id="it-is-no-python"),
     ],
 )
-def test_what_the_application_raises_comes_out_as_it_is(
-    folder: Path, content: str, raised: type[Exception]
-) -> None:
+def test_what_the_application_raises_comes_out_as_it_is(folder: Path, content: str, raised: type[Exception]) -> None:
     """A mistake in the application is not a mistake on the command line."""
     write(folder / "shop.py", content)
     with pytest.raises(raised):

@@ -132,9 +132,7 @@ def test_the_help_survives_an_application_that_cannot_be_imported(folder: Path) 
         pytest.param(["--app", "bad.py", "users"], 1, "ZeroDivisionError", id="an-application-that-raises"),
     ],
 )
-def test_what_is_wrong_is_told_by_the_exit_code(
-    folder: Path, arguments: list[str], exit_code: int, said: str
-) -> None:
+def test_what_is_wrong_is_told_by_the_exit_code(folder: Path, arguments: list[str], exit_code: int, said: str) -> None:
     """1 is the application's fault, 2 the command line's."""
     (folder / "app.py").write_text(SHOP)
     (folder / "bad.py").write_text("1 / 0\n")

@@ -23,8 +23,6 @@ GOOD = "from costrel import App\napp = App(extensions=())\n"
         pytest.param(["good.py", "--port", "x"], 2, "is not a valid integer", id="a-port-that-is-no-number"),
         pytest.param(["good.py", "--threads", "0"], 2, "is not in the range", id="no-threads"),
         pytest.param(["good.py", "--uds", "a", "--fd", "3"], 2, "COS-SERVER-001", id="two-places-to-listen"),
-        pytest.param(["good.py", "--server", "nginx"], 2, "is not one of", id="an-unknown-server"),
-        pytest.param(["good.py", "--server", "uvicorn", "--reload"], 2, "our own server", id="another-server-reloads"),
         pytest.param(["good.py", "--header-timeout", "3"], 2, "'--header-timeout-seconds'", id="a-misspelt-option"),
         pytest.param(["good.py", "more"], 2, "unexpected extra argument", id="two-applications"),
     ],
@@ -59,6 +57,23 @@ def test_an_application_that_cannot_be_served_is_told_by_the_exit_code(
 
     assert said in result.output
     assert exit_code == result.exit_code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["run", "--server", "nginx"], "is not one of", id="an-unknown-server"),
+        pytest.param(["run", "--server", "uvicorn", "--reload"], "for our own server", id="another-server-reloads"),
+        pytest.param(["dev", "--server", "uvicorn"], "No such option '--server'", id="another-server-in-development"),
+    ],
+)
+def test_other_servers_are_for_production(folder: Path, arguments: list[str], said: str) -> None:
+    """Reload and debug pages are our own server's."""
+    (folder / "app.py").write_text(GOOD)
+    result = CliRunner().invoke(root, arguments)
+
+    assert said in result.output
+    assert 2 == result.exit_code
 
 
 def test_an_engine_that_is_not_installed_says_how_to_get_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

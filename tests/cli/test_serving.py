@@ -98,5 +98,3 @@ def test_the_line_that_says_what_happened_stands_out(text: str, expected: str) -
     """The first of a mistake, the last of a traceback."""
 
     assert expected == highlight(text, lambda line, *_: f"<{line}>")
-
-

@@ -109,4 +109,6 @@ def test_the_assets_are_installed(name: str) -> None:
     text = read_asset(name)
 
     assert text
-    assert not {"</", "@import", "url(", "http:", "https:", "eval"} & {part for part in ("</", "@import", "url(", "http:", "https:", "eval") if part in text}
+    assert not {"</", "@import", "url(", "http:", "https:", "eval"} & {
+        part for part in ("</", "@import", "url(", "http:", "https:", "eval") if part in text
+    }

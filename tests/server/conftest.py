@@ -12,7 +12,7 @@ import pytest
 
 from costrel.errors import HTTPError
 from costrel.execution import LoopState
-from costrel.messages import DEFAULT_LIMITS, Request, Response
+from costrel.messages import AppSettings, Request, Response
 from costrel.server.connection import Connection
 from costrel.server.core import ServerCore
 from costrel.server.settings import ServerSettings
@@ -30,7 +30,7 @@ class SmallApplication:
     """An `Application` of one handler that turns an `HTTPError` into its status and remembers its events."""
 
     name = "small"
-    settings = DEFAULT_LIMITS
+    settings = AppSettings()
     debug = False
 
     def __init__(self, handler: Handler = echo, *, listens: bool = False) -> None:

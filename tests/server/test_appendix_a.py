@@ -76,7 +76,7 @@ def test_vector_behind_another_request(kit: Any, name: str) -> None:
 
                 assert 200 == wire.statuses[0]
                 del wire.transport.sent[: wire.transport.sent.index(b"HTTP/1.1 ", 1)]
-                # Where a line begins that is no request line is not always known, so that 400 has to do for any of them.
+                # Where a line begins that is no request line is not always known, so 400 has to do for any of them.
                 check(name, wire, frozenset({400} if name in ("method-unknown", "ver-rtsp") else ()))
 
     asyncio.run(main())

@@ -25,10 +25,12 @@ def hidden_by_class(cls: type, base: type, taken: frozenset[str] = frozenset()) 
     for derived in cls.__mro__[: cls.__mro__.index(base)]:
         if derived in base.__mro__:
             continue
-        values = {name for name, value in vars(derived).items() if not callable(value) and not name.startswith("__")}
+        values = {name for name, value in vars(derived).items() if not callable(value)}
         declared = values.union(vars(derived).get("__annotations__", ()))
         mistakes.extend(
-            _hides(name, derived, base) for name in sorted(declared) if hasattr(base, name) or name in taken
+            _hides(name, derived, base)
+            for name in sorted(declared)
+            if not name.startswith("_") and (hasattr(base, name) or name in taken)
         )
     return mistakes
 

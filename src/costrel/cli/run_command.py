@@ -13,7 +13,7 @@ from costrel.cli.help import CliCommand
 from costrel.cli.loading import watched_folders
 from costrel.cli.plan import ServePlan
 from costrel.cli.reload import Reloader, open_listening_socket
-from costrel.cli.server_options import OWN_SERVER, process_options, server_options, settings_from
+from costrel.cli.server_options import OWN_SERVER, engine_option, process_options, server_options, settings_from
 from costrel.cli.serving import describe_failure, load_for, serve_plan
 from costrel.cli.source import AppSource, StartFailed, app_argument, failure_of, source_of
 from costrel.errors import ConfigurationError
@@ -26,15 +26,17 @@ __all__ = ["make_plan", "run_command", "serve_with_reload"]
 )
 @app_argument
 @process_options(reload=False)
+@engine_option
 @server_options()
 @click.pass_context
-def run_command(context: click.Context, /, app: str | None, reload: bool, **given: Any) -> None:
+def run_command(context: click.Context, /, app: str | None, server: str, reload: bool, **given: Any) -> None:
     """Serve an application in production.
 
     APP is an import string: a module or a file, and after a colon the name of the application or of what makes it.
     Without it --app, COSTREL_APP, or app.py or main.py of the working directory is taken.
     """
-    server = given["server"]
+    if server != OWN_SERVER and reload:
+        raise click.UsageError("Reload is for our own server: leave `--server` or `--reload` out.")
     plan = make_plan(source_of(context, app), given, reload=reload)
     if server != OWN_SERVER:
         context.exit(_run_other(server, plan))
@@ -54,8 +56,6 @@ def make_plan(
         raise click.UsageError("This version runs one process: leave `--workers` out, and use `--threads` for more.")
     if reload and os.name != "posix":
         raise click.UsageError("Reload needs a POSIX system: add `--no-reload`.")
-    if given["server"] != OWN_SERVER and (reload or debug):
-        raise click.UsageError("Reload and debug are for our own server: leave `--server` out.")
     try:
         settings = settings_from(given, **defaults)
     except ConfigurationError as error:

@@ -21,7 +21,7 @@ from costrel.cli.help import SectionOption
 from costrel.messages import AppSettings
 from costrel.server import ServerSettings
 
-__all__ = ["OWN_SERVER", "argument_help", "process_options", "server_options", "settings_from"]
+__all__ = ["OWN_SERVER", "argument_help", "engine_option", "process_options", "server_options", "settings_from"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -50,7 +50,7 @@ def server_options(**defaults: object) -> Callable[[F], F]:
 
 
 def process_options(*, reload: bool) -> Callable[[F], F]:
-    """Return what adds ``--workers``, ``--threads``, ``--server`` and ``--reload`` to a command.
+    """Return what adds ``--workers``, ``--threads`` and ``--reload`` to a command.
 
     Args:
         reload: whether a change of a file starts the application anew unless the command line says otherwise.
@@ -78,16 +78,6 @@ def process_options(*, reload: bool) -> Callable[[F], F]:
             shown_default=str(threads.default),
         ),
         SectionOption(
-            ["--server"],
-            type=click.Choice([OWN_SERVER, *sorted(ENGINES)]),
-            default=OWN_SERVER,
-            envvar="COSTREL_SERVER",
-            help="Who speaks HTTP: our own server, or another one through ASGI.",
-            section=PROCESS,
-            env="COSTREL_SERVER",
-            shown_default=OWN_SERVER,
-        ),
-        SectionOption(
             ["--reload/--no-reload"],
             default=reload,
             help="Whether a change of a source file starts the application anew.",
@@ -96,6 +86,21 @@ def process_options(*, reload: bool) -> Callable[[F], F]:
         ),
     ]
     return lambda command: _with_options(command, options)
+
+
+def engine_option(command: F) -> F:
+    """Add ``--server`` to a command: who speaks HTTP."""
+    option = SectionOption(
+        ["--server"],
+        type=click.Choice([OWN_SERVER, *sorted(ENGINES)]),
+        default=OWN_SERVER,
+        envvar="COSTREL_SERVER",
+        help="Who speaks HTTP: our own server, or another one through ASGI.",
+        section=PROCESS,
+        env="COSTREL_SERVER",
+        shown_default=OWN_SERVER,
+    )
+    return _with_options(command, [option])
 
 
 def settings_from(given: Mapping[str, Any], **defaults: object) -> ServerSettings:

@@ -34,7 +34,7 @@ def format_exception(exception: BaseException, *, full: bool | None = None) -> s
         return _format_mistake(exception)
     described = TracebackException.from_exception(exception)
     if not full:
-        _leave_out_framework(described, set())
+        _leave_out_framework(described, exception, set())
     return "".join(described.format()).rstrip("\n")
 
 
@@ -69,17 +69,20 @@ def _is_framework(frame: FrameSummary) -> bool:
     return name.startswith(_PYTHON)
 
 
-def _leave_out_framework(described: TracebackException, seen: set[int]) -> None:
+def _leave_out_framework(described: TracebackException, exception: BaseException, seen: set[int]) -> None:
     """Drop the frames of the framework, in the chain of causes and in groups too."""
-    if id(described) in seen:
+    if id(exception) in seen:
         return
-    seen.add(id(described))
+    seen.add(id(exception))
     kept = [frame for frame in described.stack if not _is_framework(frame)]
-    if kept or issubclass(described.exc_type or Exception, SyntaxError | OSError | ImportError):
+    if kept or isinstance(exception, SyntaxError | OSError | ImportError):
         described.stack = StackSummary.from_list(kept)
-    for other in (described.__cause__, described.__context__, *(described.exceptions or ())):
-        if other is not None:
-            _leave_out_framework(other, seen)
+    pairs = [(described.__cause__, exception.__cause__), (described.__context__, exception.__context__)]
+    if isinstance(exception, BaseExceptionGroup):
+        pairs.extend(zip(described.exceptions or (), exception.exceptions, strict=False))
+    for text, other in pairs:
+        if text is not None and other is not None:
+            _leave_out_framework(text, other, seen)
 
 
 def _relative(filename: str) -> str:

@@ -20,8 +20,19 @@ from costrel.gateways.asgi_channel import ASGIChannel
 from costrel.gateways.asgi_exchange import ASGIExchange
 from costrel.gateways.asgi_lifespan import Message, Receive, RunningApplication, RunningLoops, Send
 from costrel.http import TrustedProxies, decode_path, encode_path, is_valid_authority
-from costrel.messages import Application, Exchange, Request, Response, SocketBody, apply_forwarded, head_fields
-from costrel.messages.sending import emit_finished, end_exchange, find_socket_body, send_response
+from costrel.messages import (
+    Application,
+    Exchange,
+    Request,
+    Response,
+    SocketBody,
+    apply_forwarded,
+    emit_finished,
+    end_exchange,
+    find_socket_body,
+    head_fields,
+    send_response,
+)
 
 __all__ = ["ASGIGateway", "serve_asgi"]
 

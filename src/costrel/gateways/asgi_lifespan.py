@@ -22,8 +22,7 @@ from typing import Any
 
 from costrel.errors import ProgrammerError
 from costrel.execution import LoopState
-from costrel.messages import Application
-from costrel.messages.startup_variables import StartupVariables
+from costrel.messages import Application, StartupVariables
 
 __all__ = ["RunningApplication", "RunningLoops"]
 

@@ -38,7 +38,9 @@ from costrel.messages.response import (
     head_fields,
 )
 from costrel.messages.route_options import OnFail, RouteOptions, TextAs
+from costrel.messages.sending import ResponseSink, emit_finished, end_exchange, find_socket_body, send_response
 from costrel.messages.settings import AppSettings, TrailingSlash, parse_setting
+from costrel.messages.startup_variables import StartupVariables
 from costrel.messages.state import State
 from costrel.messages.stream_body import StreamBody
 from costrel.messages.streaming import StreamResponse
@@ -80,6 +82,7 @@ __all__ = [
     "Resolvable",
     "Responder",
     "Response",
+    "ResponseSink",
     "ResponseStream",
     "RouteOptions",
     "RouteView",
@@ -89,6 +92,7 @@ __all__ = [
     "SocketBody",
     "SocketHandler",
     "SpooledContent",
+    "StartupVariables",
     "State",
     "StreamBody",
     "StreamResponse",
@@ -104,8 +108,11 @@ __all__ = [
     "check_json_shape",
     "current_request",
     "decode_json",
+    "emit_finished",
     "encode_json",
+    "end_exchange",
     "explain_foreign_name",
+    "find_socket_body",
     "head_fields",
     "is_bounded_type",
     "is_json_media_type",
@@ -114,5 +121,6 @@ __all__ = [
     "read_content",
     "read_last_event_id",
     "send_file",
+    "send_response",
     "switching_response",
 ]

@@ -68,8 +68,10 @@ class Exchange(Protocol):
     tls: TLSInfo | None
     """What is known of the TLS connection, `None` without TLS."""
 
-    is_disconnected: bool
-    """Whether the client is known to be gone."""
+    @property
+    def is_disconnected(self) -> bool:
+        """Whether the client is known to be gone."""
+        ...
 
     request_trailers: RequestHeaders | None
     """Trailer fields of the request, once its body is complete; `None` when there were none or they were dropped."""

@@ -259,12 +259,16 @@ class SocketHandler:
         socket: what the handler was bound to.
         handler: runs the conversation, and closes what it opened; without arguments.
         name: the handler's name, for the log.
+
+    Attributes:
+        failure: the exception that closed the socket with 1011, for tests that want to see it.
     """
 
-    __slots__ = ("_handler", "_name", "socket")
+    __slots__ = ("_handler", "_name", "failure", "socket")
 
     def __init__(self, socket: WebSocket, handler: Callable[[], Awaitable[object]], name: str = "") -> None:
         self.socket = socket
+        self.failure: Exception | None = None
         self._handler = handler
         self._name = name or getattr(handler, "__qualname__", repr(handler))
 
@@ -279,12 +283,14 @@ class SocketHandler:
             # The peer went away, and the handler let it: that is an ordinary end.
             if socket.closed is None:
                 code, reason = 1011, ""
+                self.failure = error
                 logger.error("websocket_failed path=%s handler=%s", socket.request.path, self._name, exc_info=error)
         except HTTPError as error:
             code, reason = 4000 + error.status_code, error.detail or ""
             logger.info("websocket_refused path=%s handler=%s code=%d", socket.request.path, self._name, code)
-        except Exception:
+        except Exception as error:
             code, reason = 1011, ""
+            self.failure = error
             logger.exception("websocket_failed path=%s handler=%s", socket.request.path, self._name)
         try:
             await socket.close(code, reason)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 from asyncio import Task
 from typing import cast
 
@@ -136,8 +135,18 @@ class Connection(Wire):
             self._close()
             return True
         if current is not None:
-            current.disconnect()
+            self._tell_end(current)
         return True
+
+    def _tell_end(self, exchange: NativeExchange) -> None:
+        """Tell a request that its client sends no more; the connection ends with the last answer that is owed."""
+        keep_alive = exchange.keep_alive
+        exchange.disconnect()
+        exchange.keep_alive = keep_alive and self._owes_more
+
+    @property
+    def _owes_more(self) -> bool:
+        return bool(self._parser.waiting) or bool(self._rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything but a request that still runs."""
@@ -287,10 +296,10 @@ class Connection(Wire):
             False,
             exchange.body is not None,
         )
-        if core.listens_finished:
-            exchange.started_at = time.perf_counter()
+        if core.prepares_requests:
+            core.prepare(exchange, request)
         if self._got_eof:
-            exchange.disconnect()
+            self._tell_end(exchange)
         if sys.version_info >= (3, 12):
             task = Task(
                 self._run(exchange, request), loop=core.loop, eager_start=True, context=core.base_context.copy()
@@ -305,8 +314,6 @@ class Connection(Wire):
         core = self._core
         response: Response | None = None
         try:
-            if core.listens_started:
-                core.emit_started(request)
             response = await core.application.dispatch(request)
             body = response.body
             transport = self._transport
@@ -345,7 +352,7 @@ class Connection(Wire):
 
     def _settle_keep_alive(self, exchange: NativeExchange) -> None:
         """Decide, before the head is sent, whether the connection can be used again after this response."""
-        if self._core.is_stopping or self._got_eof:
+        if self._core.is_stopping or (self._got_eof and not self._owes_more):
             exchange.keep_alive = False
         elif exchange.body is not None and not exchange.body.is_complete:
             body = exchange.body

@@ -17,7 +17,8 @@ from contextvars import Context, copy_context
 from typing import Protocol
 
 from costrel.execution import LoopState
-from costrel.messages import Application, Request
+from costrel.http import TrustedProxies
+from costrel.messages import Application, Request, apply_forwarded
 from costrel.server.exchange import NativeExchange
 from costrel.server.parsing import ParserLimits
 from costrel.server.settings import ServerSettings
@@ -73,6 +74,8 @@ class ServerCore:
         now: the clock, in seconds; it moves every `SWEEP_SECONDS`.
         heads: the ready-made heads of responses.
         has_plain_ends: whether nobody listens to the end of a request.
+        trusted_proxies: who is believed about the client of a request, `None` for nobody.
+        prepares_requests: whether `prepare` has anything to do.
         connections: all that are open, oldest first.
         orphans: connections that are lost while their request still runs.
         active_count: requests in flight.
@@ -98,14 +101,15 @@ class ServerCore:
         "is_stopping",
         "limits",
         "listens_finished",
-        "listens_started",
         "loop",
         "loop_state",
         "max_connections",
         "now",
         "on_exit",
         "orphans",
+        "prepares_requests",
         "settings",
+        "trusted_proxies",
     )
 
     def __init__(
@@ -133,8 +137,10 @@ class ServerCore:
         self.drained: asyncio.Future[None] | None = None
         self.all_closed: asyncio.Future[None] | None = None
         self.listens_finished = application.listens("request_finished")
-        self.listens_started = application.listens("request_started")
         self.has_plain_ends = not self.listens_finished
+        proxies = application.settings.trusted_proxies
+        self.trusted_proxies = TrustedProxies(proxies) if proxies else None
+        self.prepares_requests = self.listens_finished or self.trusted_proxies is not None
         self.now = self._last_time = self.loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._idle_candidates: deque[ServedConnection] = deque()
@@ -183,6 +189,13 @@ class ServerCore:
                 return True
         return False
 
+    def prepare(self, exchange: NativeExchange, request: Request) -> None:
+        """Do what comes before the dispatch of a request where something was asked for."""
+        if self.listens_finished:
+            exchange.started_at = time.perf_counter()
+        if self.trusted_proxies is not None:
+            apply_forwarded(request, self.trusted_proxies)
+
     def request_ended(self) -> None:
         """Count a request as ended."""
         self.active_count -= 1
@@ -201,10 +214,6 @@ class ServerCore:
         if self.application.listens(event):
             self.application.emit(event, fields)
 
-    def emit_started(self, request: Request) -> None:
-        """Tell that a request starts."""
-        self.application.emit("request_started", {"method": request.method, "path": request.path, "request": request})
-
     def emit_finished(self, exchange: NativeExchange, request: Request | None) -> None:
         """Tell that the last byte of a response was sent, or that the client left before it.
 
@@ -213,10 +222,11 @@ class ServerCore:
             request: `None` when the server answered by itself.
         """
         route = request.route if request is not None else None
-        peer = exchange.peer
+        client = request.client if request is not None else exchange.peer
         self.application.emit(
             "request_finished",
             {
+                "request": request,
                 "method": exchange.method or "-",
                 "path": exchange.path or exchange.raw_path.decode("latin-1"),
                 "route": route.path if route is not None else "-",
@@ -226,6 +236,6 @@ class ServerCore:
                 "bytes_sent": exchange.bytes_sent,
                 "duration_seconds": time.perf_counter() - exchange.started_at if request is not None else 0.0,
                 "http_version": exchange.version,
-                "client": peer[0] if peer is not None else "-",
+                "client": client[0] if client is not None else "-",
             },
         )

@@ -15,8 +15,15 @@ from typing import cast
 
 from costrel.errors import ClientDisconnected, HTTPError
 from costrel.http import Headers
-from costrel.messages import Application, Request, Response
-from costrel.messages.sending import emit_finished, end_exchange, find_socket_body, send_response
+from costrel.messages import (
+    Application,
+    Request,
+    Response,
+    emit_finished,
+    end_exchange,
+    find_socket_body,
+    send_response,
+)
 from costrel.testing.channel import MemoryChannel
 from costrel.testing.exchange import MemoryExchange
 from costrel.testing.outgoing import OutgoingRequest

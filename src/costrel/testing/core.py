@@ -15,8 +15,7 @@ from typing import cast
 from costrel.errors import CostrelError
 from costrel.execution import LoopState
 from costrel.http import URL, CookieJar, Headers
-from costrel.messages import Application, Request, Response, current_request
-from costrel.messages.startup_variables import StartupVariables
+from costrel.messages import Application, Request, Response, StartupVariables, current_request
 from costrel.testing.calls import Call
 from costrel.testing.capture import listening
 from costrel.testing.channel import MemoryChannel

@@ -84,6 +84,7 @@ class Net:
     """What the tests need, in one place."""
 
     root = ROOT
+    make_app = staticmethod(lambda: make_app())
     Client = Client
 
     @staticmethod

@@ -94,7 +94,7 @@ def test_body_over_the_limit(run: Any, net: Any) -> None:
 
 
 def test_early_response(run: Any, net: Any) -> None:
-    """A short rest of a body is read and dropped, and the connection goes on; a long one ends it with the answer read."""
+    """A short rest of a body is dropped and the connection goes on; a long one ends it, and the answer arrives."""
     early: list[dict[str, object]] = []
 
     async def main() -> None:

@@ -34,26 +34,30 @@ def test_too_many_connections(run: Any, net: Any) -> None:
 
     async def main() -> None:
         gate = asyncio.Event()
-        async with net.running(waiting_app(gate, []), max_connections=2) as server:
-            async with net.client(server) as idle, net.client(server) as busy:
+        app = waiting_app(gate, [])
+        async with (
+            net.running(app, max_connections=2) as server,
+            net.client(server) as idle,
+            net.client(server) as busy,
+        ):
+            gate.set()
+            await idle.send(GET % 1)
+            await idle.answer()
+            gate.clear()
+            await busy.send(GET % 2)
+            async with net.client(server) as third:
+                await third.send(GET % 3)
+
+                assert b"" == await idle.rest()
+
+                answer = await net.talk(server, b"")
+
+                assert [503] == net.statuses(answer)
+                assert b"retry-after: 1\r\n" in answer
+
                 gate.set()
-                await idle.send(GET % 1)
-                await idle.answer()
-                gate.clear()
-                await busy.send(GET % 2)
-                async with net.client(server) as third:
-                    await third.send(GET % 3)
 
-                    assert b"" == await idle.rest()
-
-                    answer = await net.talk(server, b"")
-
-                    assert [503] == net.statuses(answer)
-                    assert b"retry-after: 1\r\n" in answer
-
-                    gate.set()
-
-                    assert [200, 200] == [(await busy.answer())[0], (await third.answer())[0]]
+                assert [200, 200] == [(await busy.answer())[0], (await third.answer())[0]]
 
     run(main)
 

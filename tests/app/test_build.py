@@ -1,0 +1,109 @@
+"""The build as a whole: one pass, all mistakes, and what it leaves for transports and tools."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from costrel.app import App, Blueprint
+from costrel.errors import BuildError
+from costrel.messages import LayerInfo, Request, Response, RouteView
+
+
+class Bound:
+    """A layer that looks at each route."""
+
+    def __init__(self, log: list[str], *, skip: str = "") -> None:
+        self.log = log
+        self.skip = skip
+
+    def bind(self, route: RouteView) -> Bound | None:
+        self.log.append(route.name or route.path)
+        return None if route.name == self.skip else self
+
+    async def __call__(self, request: Request, call_next) -> Response:
+        return await call_next(request)
+
+    def describe(self) -> LayerInfo:
+        return LayerInfo(status_codes={429: "Too many."})
+
+
+def test_layers_are_bound_to_each_route_and_to_what_no_route_matches() -> None:
+    """A layer may leave itself out; what it says of itself is in the description."""
+    log: list[str] = []
+    app = App("test", extensions=(), use=[Bound(log, skip="b")])
+    app.add_route("/a", lambda: "a", name="a")
+    app.add_route("/b", lambda: "b", name="b")
+    app.build()
+
+    assert {"a", "b", "/"} == set(log)
+    assert [[{429: "Too many."}], []] == [
+        [info.status_codes for _, info in endpoint.layers] for endpoint in app.endpoints
+    ]
+
+
+def test_one_mistake_that_many_routes_have_is_told_once() -> None:
+    """A hook that cannot be bound is one mistake, not one for each route."""
+    app = App("test", extensions=())
+
+    class Unknown:
+        """Nobody provides it."""
+
+    def hook(value) -> None: ...
+
+    hook.__annotations__["value"] = Unknown
+    app.before_request(hook)
+    for number in range(5):
+        app.add_route(f"/{number}", lambda: "x", name=str(number))
+
+    with pytest.raises(BuildError) as caught:
+        app.build()
+
+    assert 1 == len(caught.value.mistakes)
+
+
+def test_a_build_happens_once() -> None:
+    """Later calls return what the first one made, and nothing of it changes."""
+    app = App("test", extensions=())
+    app.add_route("/", lambda: "x", name="index")
+
+    assert app.build() is app.build() is app.frozen
+    with pytest.raises(AttributeError):
+        app.frozen.elsewhere = None  # type: ignore[misc]
+
+
+@pytest.mark.pain("P25")
+def test_a_thousand_routes_are_built_in_time_that_nobody_notices() -> None:
+    """The time grows with the number of routes; the generous bound finds a square."""
+    app = App("test", extensions=())
+    parts = [Blueprint(f"part{number}", prefix=f"/part{number}") for number in range(10)]
+    for part in parts:
+        for number in range(100):
+
+            async def handler(id: int, page: int = 1) -> str:
+                return "x"
+
+            part.add_route(f"/route{number}/{{id}}", handler, name=f"route{number}")
+        app.register(part)
+    begin = time.process_time()
+    app.build()
+
+    assert 1000 == len(app.endpoints)
+    assert time.process_time() - begin < 10
+
+
+def test_a_name_of_a_provider_cycle_at_start_is_a_mistake_of_the_build() -> None:
+    """Values that live as long as the application are checked before it starts."""
+    app = App("test", extensions=())
+
+    def make(value) -> str:
+        return value
+
+    make.__annotations__["value"] = int
+    app.provide(str, make, lifetime="app")
+
+    with pytest.raises(BuildError) as caught:
+        app.build()
+
+    assert caught.value.code.startswith("COS-HANDLER-")
