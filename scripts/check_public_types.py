@@ -7,6 +7,7 @@ fails; so does a public name that the report calls ambiguous.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,15 +17,20 @@ ROOT = Path(__file__).parent.parent
 
 def main() -> int:
     """Run the check and print what is missing."""
-    tool = Path(sys.executable).with_name("basedpyright")
-    command = [str(tool), "--verifytypes", "costrel", "--ignoreexternal", "--outputjson"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    folder = Path(sys.executable).parent
+    command = [str(folder / "basedpyright"), "--verifytypes", "costrel", "--ignoreexternal", "--outputjson"]
+    # `--verifytypes` looks at the interpreter that it finds on PATH, whatever `--pythonpath` says.
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     report = json.loads(result.stdout)["typeCompleteness"]
     bad = [symbol for symbol in report["symbols"] if symbol["isExported"] and not symbol["isTypeKnown"]]
     for symbol in bad[:40]:
         print(symbol["name"])
         for diagnostic in symbol.get("diagnostics", ())[:2]:
             print(f"    {diagnostic['message'].splitlines()[0]}")
+    if not report["symbols"]:
+        print("the type checker found no package to look at")
+        return 1
     print(f"{report['completenessScore']:.1%} of the public names are completely typed; {len(bad)} are not")
     return 1 if bad else 0
 

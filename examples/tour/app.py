@@ -194,7 +194,7 @@ def sign(
     picture: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     name = ""
-    if picture is not None and picture.filename:
+    if picture is not None:
         suffix = PICTURE_TYPES.get(picture.content_type)
         if suffix is None:
             raise ValidationFailed([{"in": "file", "at": "picture", "message": ADVICE["picture"]}])

@@ -441,9 +441,9 @@ def test_every_request_gets_exactly_one_response(value: str, error: str, place: 
                 return None
             except RuntimeError as broken:
                 # An exit of a stream failed after its head was sent: it is cut off, never ended cleanly.
-                assert "broke off its response" in str(broken)
-                assert ("exit", "generator") == (place, value)
-                return 200
+                if "broke off its response" in str(broken) and (place, value) == ("exit", "generator"):
+                    return 200
+                raise
 
     status_code = asyncio.run(main())
 

@@ -98,14 +98,22 @@ def test_a_block_that_fails_is_taken_back() -> None:
     part.add_route("/a", lambda: "a", name="a", inline=True)
     app.register(part)
 
-    with TestClient(app) as client:
-        with pytest.raises(BuildError), app.reopen():
+    def add_with_mistake() -> None:
+        with app.reopen():
             part.add_route("/b", lambda: "b", name="b")
             app.add_route("wrong", lambda: "x", name="wrong")
             app.mount("/c", App("c", extensions=()))
-        with pytest.raises(ZeroDivisionError), app.reopen():
+
+    def add_and_fail() -> None:
+        with app.reopen():
             app.add_route("/d", lambda: "d", name="d")
             raise ZeroDivisionError
+
+    with TestClient(app) as client:
+        with pytest.raises(BuildError):
+            add_with_mistake()
+        with pytest.raises(ZeroDivisionError):
+            add_and_fail()
         with app.reopen():
             app.add_route("/e", lambda: "e", name="e", inline=True)
         statuses = [client.get(path).status_code for path in ("/part/a", "/part/b", "/c", "/d", "/e")]

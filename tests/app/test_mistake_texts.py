@@ -1,7 +1,7 @@
-"""Thirty common mistakes and the exact text that each gets: what, where, why and the fix.
+"""Forty common mistakes and the exact text that each gets: what, where, why and the fix.
 
-The texts are in ``snapshots/``; line numbers are left out of them. With ``COSTREL_UPDATE_SNAPSHOTS=1`` in the environment
-they are written anew, to be read in the diff.
+The texts are in ``snapshots/``; line numbers are left out of them. With ``COSTREL_UPDATE_SNAPSHOTS=1`` in the
+environment they are written anew, to be read in the diff.
 """
 
 from __future__ import annotations

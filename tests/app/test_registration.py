@@ -35,7 +35,7 @@ def test_every_verb_registers_its_method(verb: str, group: type[App | Blueprint]
 
 
 @pytest.mark.capability("C001")
-@pytest.mark.parametrize("verb", (*VERBS, "head", "websocket"))
+@pytest.mark.parametrize("verb", [*VERBS, "head", "websocket"])
 def test_a_verb_takes_no_methods(verb: str) -> None:
     """`methods=` belongs to `route`; given to a verb it is refused where it is written."""
     app = App("test", extensions=())

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from costrel.app import App, abort, after_response, g, redirect, safe_next, url_for
+from costrel.app import App, abort, after_response, redirect, safe_next, url_for
 from costrel.errors import HTTPError, MethodNotAllowed, NotFound, OutsideRequest
 from costrel.messages import Request, Response
 from costrel.testing import AsyncTestClient, TestClient
@@ -200,5 +200,4 @@ def test_after_response_needs_a_request() -> None:
     app = App("test", extensions=())
 
     with app.app_context(), pytest.raises(OutsideRequest, match="`after_response` was used outside a request"):
-        g.x = 1
         after_response(print)

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 TOUR = ROOT / "examples" / "tour" / "app.py"
 RUN_COSTREL = "from costrel.cli import main; main()"
-START_SECONDS = 20
 STOP_SECONDS = 10
 QUIET = (
     "--disable-background-networking",
@@ -39,7 +39,7 @@ QUIET = (
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip the test, or fail it where the browser is required."""
     if "chromium" in os.environ.get("COSTREL_TEST_REQUIRE", "").split(","):
         pytest.fail(f"{what} is required and not installed.")
@@ -47,7 +47,7 @@ def missing(what: str) -> None:
 
 
 @contextmanager
-def serving(debug: bool) -> Iterator[str]:
+def serving(*options: str, debug: bool = False) -> Iterator[str]:
     """Serve the tour in a process of its own and yield its address."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("COSTREL_")},
@@ -55,7 +55,7 @@ def serving(debug: bool) -> Iterator[str]:
         "COSTREL_DEBUG": "1" if debug else "0",
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-c", RUN_COSTREL, "run", str(TOUR), "--port", "0", "--no-access-log"]
+    command = [sys.executable, "-c", RUN_COSTREL, "run", str(TOUR), "--port", "0", "--no-access-log", *options]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
     )
@@ -85,7 +85,7 @@ def read_address(process: subprocess.Popen[str]) -> str:
 @pytest.fixture(scope="session")
 def tour() -> Iterator[str]:
     """The address of the tour in production."""
-    with serving(debug=False) as address:
+    with serving() as address:
         yield address
 
 
@@ -93,6 +93,15 @@ def tour() -> Iterator[str]:
 def debug_tour() -> Iterator[str]:
     """The address of the tour in debug mode."""
     with serving(debug=True) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def uvicorn_tour() -> Iterator[str]:
+    """The address of the tour under uvicorn."""
+    if find_spec("uvicorn") is None:
+        missing("uvicorn")
+    with serving("--server", "uvicorn") as address:
         yield address
 
 

@@ -224,3 +224,19 @@ def test_the_chat_says_politely_that_this_server_has_no_sockets(tour: str, visit
     notice.wait_for(state="visible")
 
     assert "--server uvicorn" in (notice.text_content() or "")
+
+
+def test_the_chat_works_under_a_server_that_speaks_websocket(
+    uvicorn_tour: str, visitor: Any, other_visitor: Any
+) -> None:
+    """What one visitor says, the other reads."""
+    for person, name in ((visitor, "Ann"), (other_visitor, "Bo")):
+        person.visit(uvicorn_tour + "/chat")
+        person.page.get_by_label("Your name").fill(name)
+        person.page.get_by_role("button", name="Come in").click()
+        person.page.locator("#room", has_text=f"{name} came in").wait_for()
+    visitor.page.get_by_label("Message").fill("hello")
+    visitor.page.get_by_role("button", name="Send").click()
+    other_visitor.page.locator("#room", has_text="Ann: hello").wait_for()
+
+    assert ([], []) == (visitor.console_errors, other_visitor.console_errors)

@@ -24,7 +24,14 @@ from costrel.server import ServerSettings
 def test_what_another_server_ignores_is_known(settings: dict[str, object], expected: list[str]) -> None:
     """So that whoever sets a limit is told that it does not hold."""
 
-    assert expected == ignored_settings(ServerSettings.from_environment({}, **settings))
+    assert expected == ignored_settings("uvicorn", ServerSettings.from_environment({}, **settings))
+
+
+def test_what_granian_has_no_word_for_is_known_too() -> None:
+    """It listens on an address alone, and its times are its own."""
+    settings = ServerSettings(uds="/run/shop.sock", graceful_timeout_seconds=1)
+
+    assert ["uds", "graceful_timeout_seconds"] == ignored_settings("granian", settings)
 
 
 def test_the_engines_are_those_of_the_extra() -> None:

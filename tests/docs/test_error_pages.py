@@ -24,6 +24,7 @@ def used_codes() -> dict[str, str]:
     return found
 
 
+@pytest.mark.capability("C081")
 def test_every_code_has_a_page() -> None:
     """`costrel explain` has something to say about each code that can appear."""
     used = used_codes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import warnings
 from pathlib import Path
 
 import pytest
@@ -58,9 +57,13 @@ NAMES = {
         pytest.param(
             "async def f(): await MultiDict([])\nasyncio.run(f())", "Nothing has to be awaited", id="await-of-a-form"
         ),
-        pytest.param("load().name", "An `await` is missing", id="attribute-of-a-coroutine"),
-        pytest.param("load()[0]", "An `await` is missing", id="item-of-a-coroutine"),
-        pytest.param("for row in load(): pass", "An `await` is missing", id="iterating-a-coroutine"),
+        pytest.param(
+            "c = load()\ntry: c.name\nfinally: c.close()", "An `await` is missing", id="attribute-of-a-coroutine"
+        ),
+        pytest.param("c = load()\ntry: c[0]\nfinally: c.close()", "An `await` is missing", id="item-of-a-coroutine"),
+        pytest.param(
+            "c = load()\ntry: list(c)\nfinally: c.close()", "An `await` is missing", id="iterating-a-coroutine"
+        ),
         pytest.param("for row in stream(): pass", "Write `async for`", id="iterating-an-async-generator"),
         pytest.param("nothing.name", "is `None`. Look where it comes from", id="attribute-of-none"),
         pytest.param("nothing[0]", "is `None`. Look where it comes from", id="item-of-none"),
@@ -90,19 +93,28 @@ NAMES = {
         pytest.param("def f(): f()\nf()", "calls itself without an end", id="recursion"),
         pytest.param("b'\\xff'.decode()", "not text in this encoding", id="encoding"),
         pytest.param("json.loads('')", "is no JSON at all", id="empty-json"),
+        pytest.param("total = 1; print(totl)", "Did you mean `total`?", id="misspelt-variable"),
+        pytest.param("def f():\n total = 1\n print(totl)\nf()", "Did you mean `total`?", id="misspelt-local"),
+        pytest.param("pritn(1)", "Did you mean `print`?", id="misspelt-builtin"),
+        pytest.param("'x'.uper()", "Did you mean `upper`?", id="misspelt-attribute"),
+        pytest.param("from json import lods", "Did you mean `loads`?", id="misspelt-import"),
         pytest.param("os.environ['NOT_SET_AT_ALL']", "`NOT_SET_AT_ALL` is not set", id="environment"),
         pytest.param("open('gone/file.txt')", f"the working directory, `{Path.cwd()}`", id="relative-path"),
     ],
 )
 def test_a_common_mistake_is_explained(source: str, expected: str) -> None:
     """One hint, for what really happens when the mistake is made."""
-    with warnings.catch_warnings(), pytest.raises(Exception) as caught:
-        warnings.simplefilter("ignore", RuntimeWarning)  # a coroutine that is not awaited is the mistake itself
+    with pytest.raises(Exception) as caught:
         exec(source, dict(NAMES))
     hints = find_hints(caught.value)
 
     assert 1 == len(hints)
     assert expected in hints[0]
+
+
+class Unlisted:
+    def __dir__(self) -> list[str]:
+        raise ValueError("no")
 
 
 class Unprintable(TypeError):
@@ -119,6 +131,9 @@ class Unprintable(TypeError):
         pytest.param(FileNotFoundError(2, "gone"), id="no-path"),
         pytest.param(TypeError("'x' object is not iterable"), id="another-object"),
         pytest.param(Unprintable(), id="unprintable"),
+        pytest.param(NameError("x"), id="a-name-that-is-not-given"),
+        pytest.param(AttributeError("x", name="x", obj=Unlisted()), id="an-object-that-lists-nothing"),
+        pytest.param(ImportError("x", name="no_such_module"), id="a-module-that-is-not-loaded"),
     ],
 )
 def test_what_is_not_known_has_no_hint(error: Exception) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+import weakref
 
 import pytest
 
@@ -12,11 +14,13 @@ from costrel.server.access_log import AccessLog, format_access_line
 
 @pytest.mark.security("L9")
 @pytest.mark.parametrize(
-    "path", ["/a\r\nINFO fake", "/\x1b[2J", "/\u202e", "/a b", "/" + "\n" * 5000, "/" + "x" * 1_000_000]
+    "path",
+    ["/a\r\nINFO fake", "/\x1b[2J", "/\u202e", "/a b", "/" + "\n" * 5000, "/" + "x" * 1_000_000, "/\\n", "/\ud800"],
 )
-def test_fields_are_escaped_and_cut(path: str) -> None:
-    """What a client chose is one printable word of at most 1 KiB."""
-    line = format_access_line({"method": "GET", "path": path, "status_code": 200})
+@pytest.mark.parametrize("name", ["path", "method", "client", "route", "handler", "mount"])
+def test_fields_are_escaped_and_cut(name: str, path: str) -> None:
+    """What a client chose is one printable word of at most 1 KiB, wherever it stands."""
+    line = format_access_line({"method": "GET", "path": "/", "status_code": 200, name: path})
 
     assert line.isascii()
     assert line.isprintable()
@@ -24,32 +28,98 @@ def test_fields_are_escaped_and_cut(path: str) -> None:
     assert len(line) < 1024 + 200
 
 
-class Blocking(logging.Handler):
-    """A sink that blocks until it is let go."""
+@pytest.mark.parametrize("length", [1023, 1024, 1025])
+def test_longest_field(length: int) -> None:
+    """A field of 1 KiB is whole, a longer one ends with a mark."""
+    path = format_access_line({"path": "x" * length}).split(" ")[3].removeprefix("path=")
+
+    assert min(length, 1024) == len(path)
+    assert (length > 1024) == path.endswith("~")
+
+
+def test_escaped_and_plain_text_differ() -> None:
+    """Two paths never have the same line."""
+    assert format_access_line({"path": "/\n"}) != format_access_line({"path": "/\\n"})
+
+
+class Sink(logging.Handler):
+    """A sink that can block, or break."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = threading.Event()
+        self.reached = threading.Event()
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.reached.set()
         self.gate.wait(5)
+        if "broken" in record.getMessage():
+            raise OSError("no space")
         self.lines.append(record.getMessage())
 
 
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+@pytest.fixture
+def logger(sink: Sink) -> logging.Logger:
+    made = logging.Logger("test")
+    made.addHandler(sink)
+    return made
+
+
 @pytest.mark.security("L10")
-def test_blocked_sink_drops_and_counts() -> None:
-    """A sink that blocks costs lines, never requests."""
-    logger = logging.Logger("test")
-    sink = Blocking()
-    logger.addHandler(sink)
+def test_blocked_sink_drops_and_counts(sink: Sink, logger: logging.Logger) -> None:
+    """A sink that blocks costs lines, never requests, and the log says afterwards how many."""
     log = AccessLog(logger, max_waiting=3)
+    log({"path": "/first"})
+    sink.reached.wait(5)
     for number in range(10):
         log({"path": f"/{number}"})
+
+    assert 7 == log.dropped_count
+
     sink.gate.set()
     log.close()
     log({"path": "/late"})
+    paths = [line.split(" ")[3] for line in sink.lines if line.startswith("request ")]
 
-    assert 11 == len(sink.lines) + log.dropped_count
-    assert log.dropped_count >= 5
-    assert all(line.startswith("request client=- ") for line in sink.lines)
+    assert ["path=/first", "path=/0", "path=/1", "path=/2"] == paths
+    assert [line for line in sink.lines if not line.startswith("request ")] == ["access_log_dropped count=7"]
+    assert 8 == log.dropped_count
+
+
+def test_sink_that_breaks_does_not_end_the_log(sink: Sink, logger: logging.Logger) -> None:
+    """A line that cannot be written is counted, and the next one is written."""
+    sink.gate.set()
+    log = AccessLog(logger)
+    log({"path": "/broken"})
+    log({"path": "/whole"})
+    log.close()
+
+    assert 1 == sum("path=/whole" in line for line in sink.lines)
+    assert 1 == log.dropped_count
+
+
+def test_waiting_line_holds_no_request(sink: Sink, logger: logging.Logger) -> None:
+    """What waits is the values of a line, not the request with its body."""
+
+    class Large:
+        pass
+
+    log = AccessLog(logger)
+    log({"path": "/first"})
+    sink.reached.wait(5)
+    large = Large()
+    log({"path": "/", "request": large})
+    gone = weakref.ref(large)
+    del large
+    gc.collect()
+
+    assert gone() is None
+
+    sink.gate.set()
+    log.close()

@@ -13,6 +13,7 @@ from costrel.app.conversion import problem_response
 from costrel.app.events import EVENTS, EventHub
 from costrel.app.execution_view import ExecutionView
 from costrel.app.extensions import DEFAULT_EXTENSIONS
+from costrel.app.frozen import FrozenApp
 from costrel.app.mounting import Mount
 from costrel.app.resource import Resource
 from costrel.app.shortcuts import abort, after_response, redirect, safe_next, url_for
@@ -31,6 +32,7 @@ __all__ = [
     "EventHub",
     "ExecutionView",
     "Extension",
+    "FrozenApp",
     "Globals",
     "Mount",
     "Provider",

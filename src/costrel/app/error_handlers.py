@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
-from costrel import errors
+import costrel.errors as errors
 from costrel.app.registration import ErrorHandler
 from costrel.errors import HTTPError, Mistake
 from costrel.messages import Request

@@ -122,8 +122,8 @@ class Registrar:
     ) -> None:
         self.recorded = Recorded()
         self.layers: list[AnyLayer] = list(use)
-        self.text_as = text_as
-        self.trailing_slash = trailing_slash
+        self.text_as: TextAs | None = text_as
+        self.trailing_slash: TrailingSlash | None = trailing_slash
 
     def check_open(self, verb: str) -> None:
         """Raise when nothing can be registered any more.

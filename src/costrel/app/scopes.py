@@ -81,13 +81,17 @@ class Scope:
 
     def text_as(self) -> TextAs:
         """Return what a returned `str` is here; the innermost that says so counts."""
-        said = [registrar.text_as for registrar in self.chain() if registrar.text_as is not None]
-        return said[-1] if said else "html"
+        chosen: TextAs = "html"
+        for registrar in self.chain():
+            chosen = registrar.text_as or chosen
+        return chosen
 
     def trailing_slash(self, default: TrailingSlash) -> TrailingSlash:
         """Return what a final slash means here; the innermost that says so counts."""
-        said = [registrar.trailing_slash for registrar in self.chain() if registrar.trailing_slash is not None]
-        return said[-1] if said else default
+        chosen = default
+        for registrar in self.chain():
+            chosen = registrar.trailing_slash or chosen
+        return chosen
 
     @property
     def group_name(self) -> str:

@@ -23,7 +23,7 @@ GRACEFUL_TIMEOUT_SECONDS = 0.5
 
 @click.command("dev", cls=CliCommand, example=("costrel dev shop.py", "costrel dev shop.web:app --port 8001"))
 @app_argument
-@process_options(reload=True)
+@process_options(reload=os.name == "posix")
 @server_options(graceful_timeout_seconds=GRACEFUL_TIMEOUT_SECONDS)
 @click.pass_context
 def dev_command(context: click.Context, /, app: str | None, reload: bool, **given: Any) -> None:

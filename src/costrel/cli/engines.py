@@ -15,16 +15,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from costrel.app import App
-from costrel.cli.loading import load_app
 from costrel.cli.plan import ServePlan
+from costrel.cli.serving import load_for
 from costrel.server import START_FAILED, ServerSettings
 
 __all__ = ["ENGINES", "ignored_settings", "is_installed", "run_engine"]
 
-_PASSED_ON = frozenset(
-    {"host", "port", "uds", "fd", "backlog", "access_log", "keep_alive_timeout_seconds", "graceful_timeout_seconds"}
-)
-_GRANIAN_APP = "COSTREL_GRANIAN_APP"
+_COMMON = frozenset({"host", "port", "backlog", "access_log"})
+_TIMES = frozenset({"keep_alive_timeout_seconds", "graceful_timeout_seconds"})
+_PASSED_ON: Mapping[str, frozenset[str]] = {
+    "uvicorn": _COMMON | _TIMES | {"uds", "fd"},
+    "hypercorn": _COMMON | _TIMES | {"uds", "fd"},
+    "granian": _COMMON,
+}
+_GRANIAN_PLAN = "COSTREL_GRANIAN_PLAN"
 
 
 def is_installed(name: str) -> bool:
@@ -32,10 +36,10 @@ def is_installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-def ignored_settings(settings: ServerSettings) -> list[str]:
+def ignored_settings(engine: str, settings: ServerSettings) -> list[str]:
     """Return the names of the settings that differ from their defaults and mean nothing to an engine."""
     plain = ServerSettings()
-    names = [field.name for field in dataclasses.fields(settings) if field.name not in _PASSED_ON]
+    names = [field.name for field in dataclasses.fields(settings) if field.name not in _PASSED_ON[engine]]
     return [name for name in names if getattr(settings, name) != getattr(plain, name)]
 
 
@@ -95,8 +99,7 @@ def _run_hypercorn(app: App, plan: ServePlan) -> int:
 def _run_granian(_app: App, plan: ServePlan) -> int:
     """Granian imports the application itself, in a process of its own."""
     settings = plan.settings
-    if plan.app is not None:
-        os.environ[_GRANIAN_APP] = plan.app
+    os.environ[_GRANIAN_PLAN] = plan.to_json()
     granian: Any = importlib.import_module("granian").Granian
     granian(
         f"{__name__}:granian_app",
@@ -112,7 +115,7 @@ def _run_granian(_app: App, plan: ServePlan) -> int:
 
 def granian_app() -> App:
     """Import the application in a process of granian's."""
-    return load_app(os.environ.get(_GRANIAN_APP))
+    return load_for(ServePlan.from_json(os.environ[_GRANIAN_PLAN]))
 
 
 ENGINES: Mapping[str, Callable[[App, ServePlan], int]] = {

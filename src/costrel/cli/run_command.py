@@ -85,7 +85,7 @@ def _run_other(name: str, plan: ServePlan) -> int:
     """
     if not is_installed(name):
         raise StartFailed(f"{name} is not installed.\n\n    pip install {name}")
-    ignored = ", ".join(f"--{setting.replace('_', '-')}" for setting in ignored_settings(plan.settings))
+    ignored = ", ".join(f"--{setting.replace('_', '-')}" for setting in ignored_settings(name, plan.settings))
     if ignored:
         click.echo(f"{name} has limits of its own and ignores {ignored}.", err=True)
     try:

@@ -71,9 +71,9 @@ def _is_framework(frame: FrameSummary) -> bool:
 
 def _leave_out_framework(described: TracebackException, exception: BaseException, seen: set[int]) -> None:
     """Drop the frames of the framework, in the chain of causes and in groups too."""
-    if id(exception) in seen:
+    if id(described) in seen:
         return
-    seen.add(id(exception))
+    seen.add(id(described))
     kept = [frame for frame in described.stack if not _is_framework(frame)]
     if kept or isinstance(exception, SyntaxError | OSError | ImportError):
         described.stack = StackSummary.from_list(kept)

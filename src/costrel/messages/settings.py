@@ -8,7 +8,6 @@ transports, sessions and the messages read them. A *user's* typed settings are a
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from typing import Any, Literal, Self, get_type_hints
 import msgspec
 
 from costrel.errors import BuildError, Mistake
-from costrel.http import TrustedProxies
+from costrel.http import URL, TrustedProxies, is_valid_authority, parse_authority
 from costrel.messages.limits import MessageLimits
 
 __all__ = ["AppSettings", "TrailingSlash", "parse_setting"]
@@ -74,27 +73,60 @@ class AppSettings(MessageLimits):
     exit_timeout_seconds: float = 5.0
 
     def __post_init__(self) -> None:
-        mistakes = [*self._wrong_numbers(), *self._weak_keys(), *self._wrong_proxies()]
+        mistakes = [*self._wrong_numbers(), *self._wrong_types()]
         if self.trailing_slash not in ("ignore", "strict", "redirect"):
             mistakes.append(_wrong("trailing_slash", self.trailing_slash, "It is `ignore`, `strict` or `redirect`."))
+        if not mistakes:
+            # These read values, so the types have to be right.
+            mistakes = [*self._weak_keys(), *self._wrong_proxies(), *self._wrong_addresses()]
         if mistakes:
             raise BuildError(mistakes)
 
     def _wrong_numbers(self) -> list[Mistake]:
         mistakes = []
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            is_limit = (
-                field.name.startswith("max_") or field.name.endswith(("_bytes", "_seconds")) or field.name == "threads"
-            )
-            if not is_limit:
+            if field.type not in ("int", "float"):
                 continue
+            value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
                 mistakes.append(
                     _wrong(field.name, value, "It is a number of 0 or more; there is no value for `no limit`.")
                 )
+            elif field.type == "int" and not isinstance(value, int):
+                mistakes.append(_wrong(field.name, value, "It is a whole number."))
         if not mistakes and self.threads < 1:
             mistakes.append(_wrong("threads", self.threads, "At least one thread is needed for `def` handlers."))
+        return mistakes
+
+    def _wrong_types(self) -> list[Mistake]:
+        """Find the values that are of another type than their field.
+
+        SECURITY: one text in the place of several would be searched for parts of it: "shop" is in "shop.example".
+        """
+        mistakes = []
+        for name, type_ in get_type_hints(type(self)).items():
+            if type_ in (int, float, TrailingSlash):
+                continue
+            try:
+                msgspec.convert(getattr(self, name), type_)
+            except msgspec.ValidationError as error:
+                mistakes.append(_wrong(name, getattr(self, name), f"{error}."))
+        if self.session_cookie_salt == "":
+            mistakes.append(_wrong("session_cookie_salt", "", "Without a salt a signature is good for any purpose."))
+        return mistakes
+
+    def _wrong_addresses(self) -> list[Mistake]:
+        mistakes = []
+        if self.base_url is not None:
+            url = URL(self.base_url)
+            is_http = url.scheme in ("http", "https") and is_valid_authority(url.authority.encode())
+            if not is_http or "?" in url or "#" in url or not url.isprintable():
+                why = "It is an http or https URL with a host, and without query and fragment."
+                mistakes.append(_wrong("base_url", self.base_url, why))
+        for host in self.allowed_hosts:
+            is_host = is_valid_authority(host.encode()) and parse_authority(host.encode())[1] is None
+            if not is_host and host != "*":
+                mistakes.append(_wrong("allowed_hosts", host, "It is a host: no scheme, no port and no path."))
         return mistakes
 
     def _weak_keys(self) -> list[Mistake]:
@@ -169,6 +201,8 @@ def parse_setting(text: str, type_: Any) -> Any:  # a type expression and its va
         ValueError: it does not fit; the message says what was expected and never shows the text.
     """
     stripped = text.strip()
+    if type_ == (bool | None) and not stripped:
+        return None
     if type_ is bool or type_ == (bool | None):
         lowered = stripped.lower()
         if lowered in ("1", "true", "yes", "on"):
@@ -177,14 +211,22 @@ def parse_setting(text: str, type_: Any) -> Any:  # a type expression and its va
             return False
         raise ValueError("it must be one of 1, 0, true, false, yes, no, on, off")
     if type_ == (str | tuple[str, ...] | None):
-        return tuple(json.loads(stripped)) if stripped.startswith("[") else stripped
+        return _parse_texts(stripped) if stripped.startswith("[") else stripped
     if type_ == tuple[str, ...]:
-        items = json.loads(stripped) if stripped.startswith("[") else stripped.split(",")
+        items = _parse_texts(stripped) if stripped.startswith("[") else stripped.split(",")
         return tuple(item.strip() for item in items if item.strip())
     try:
         return msgspec.convert(stripped, type_, strict=False)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
+
+
+def _parse_texts(text: str) -> tuple[str, ...]:
+    """Read a JSON list of texts; the error says what was expected and never shows the text."""
+    try:
+        return msgspec.json.decode(text, type=tuple[str, ...])
+    except msgspec.DecodeError:
+        raise ValueError("it must be a JSON list of texts") from None
 
 
 def _wrong(name: str, value: object, why: str) -> Mistake:

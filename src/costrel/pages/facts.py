@@ -129,19 +129,16 @@ def _read_body(request: Request) -> Iterator[tuple[str, str]]:
         yield "media type", media_type
     if content is None:
         return
-    if not isinstance(content, bytes):
-        yield "content", "more than is kept in memory"
-    elif content:
+    is_form = media_type in (FORM, MULTIPART)
+    if isinstance(content, bytes) and content:
         yield "length", f"{len(content):,} bytes"
-        if len(content) > MAX_BODY_BYTES:
-            return
-        if is_json_media_type(media_type):
-            yield "content", show_value(json.loads(content))
-        elif media_type in (FORM, MULTIPART):
-            yield from _shown(request.form.items(multi=True))
-            yield from _shown(request.files.items(multi=True))
-        else:
-            yield "content", show_value(content)
+        if len(content) <= MAX_BODY_BYTES and not is_form:
+            yield "content", show_value(json.loads(content) if is_json_media_type(media_type) else content)
+    elif not isinstance(content, bytes) and not is_form:
+        yield "content", "more than is kept in memory"
+    if is_form:
+        yield from _shown(request.form.items(multi=True))
+        yield from _shown(request.files.items(multi=True))
 
 
 def _read_cookies(request: Request) -> Iterator[tuple[str, str]]:

@@ -6,12 +6,22 @@ text of an exception, so it says what is likely, and it is never shown outside t
 
 from __future__ import annotations
 
+import builtins
+import logging
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
+from types import FrameType
 
 __all__ = ["find_hints"]
+
+logger = logging.getLogger("costrel.pages")
+
+_MAX_NAMES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +167,27 @@ _HINTS = (
 )
 
 
-def _about_environment(exception: BaseException) -> Iterator[str]:
-    """Explain a variable that is missing in `os.environ`."""
+def _last_frame(exception: BaseException) -> FrameType | None:
+    """Return the frame that raised it."""
     traceback = exception.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    if traceback is not None and traceback.tb_frame.f_code.co_qualname == "_Environ.__getitem__":
+    return traceback.tb_frame if traceback is not None else None
+
+
+def _about_environment(exception: KeyError) -> Iterator[str]:
+    """Explain a variable that is missing in `os.environ`."""
+    frame = _last_frame(exception)
+    if frame is not None and frame.f_code.co_qualname == "_Environ.__getitem__":
         yield (
             f"The environment variable `{exception.args[0]}` is not set. A class derived from `costrel.Settings` "
             "finds all missing ones at start-up, not when they are used."
         )
 
 
-def _about_path(exception: BaseException) -> Iterator[str]:
+def _about_path(exception: FileNotFoundError) -> Iterator[str]:
     """Say where a relative path was looked for."""
-    name = getattr(exception, "filename", None)
+    name = exception.filename
     if isinstance(name, str) and name and not Path(name).is_absolute():
         yield (
             f"`{name}` is a relative path, so it was looked for in the working directory, `{Path.cwd()}`. "
@@ -179,27 +195,61 @@ def _about_path(exception: BaseException) -> Iterator[str]:
         )
 
 
-_RULES: tuple[tuple[type[BaseException], Callable[[BaseException], Iterator[str]]], ...] = (
-    (KeyError, _about_environment),
-    (FileNotFoundError, _about_path),
-)
+def _about_name(exception: NameError) -> Iterator[str]:
+    """Offer a variable with nearly the name."""
+    frame = _last_frame(exception)
+    if frame is not None:
+        yield from _nearest(exception.name, [*frame.f_locals, *frame.f_globals, *dir(builtins)])
+
+
+def _about_attribute(exception: AttributeError) -> Iterator[str]:
+    """Offer an attribute with nearly the name."""
+    if exception.obj is not None:
+        yield from _nearest(exception.name, dir(exception.obj))
+
+
+def _about_import(exception: ImportError) -> Iterator[str]:
+    """Offer a name of the module with nearly the name."""
+    module = sys.modules.get(exception.name or "")
+    match = re.match(r"cannot import name '([^']{1,80})'", str(exception))
+    if module is not None and match is not None:
+        yield from _nearest(match[1], dir(module))
+
+
+def _nearest(name: str | None, known: Iterable[str]) -> Iterator[str]:
+    for near in get_close_matches((name or "")[:100], set(islice(known, _MAX_NAMES)), n=1, cutoff=0.7):
+        yield f"Did you mean `{near}`?"
+
+
+def _by_rule(exception: BaseException) -> Iterator[str]:
+    """Give the hints that need more than the message."""
+    if isinstance(exception, KeyError):
+        yield from _about_environment(exception)
+    elif isinstance(exception, FileNotFoundError):
+        yield from _about_path(exception)
+    elif isinstance(exception, NameError):
+        yield from _about_name(exception)
+    elif isinstance(exception, AttributeError):
+        yield from _about_attribute(exception)
+    elif isinstance(exception, ImportError):
+        yield from _about_import(exception)
 
 
 def find_hints(exception: BaseException) -> tuple[str, ...]:
     """Return what may help with an exception, most often nothing; backticks stand around code."""
-    names = {ancestor.__name__ for ancestor in type(exception).__mro__}
+    found: list[str] = []
     try:
         message = str(exception)[:1000]
+        found.extend(hint.text.format(*match.groups()) for hint, match in _matching(exception, message))
+        found.extend(_by_rule(exception))
     except Exception:
-        return ()
-    found = []
-    for hint in _HINTS:
-        if names.isdisjoint(hint.types):
-            continue
-        match = hint.pattern.search(message)
-        if match is not None:
-            found.append(hint.text.format(*match.groups()))
-    for type_, rule in _RULES:
-        if isinstance(exception, type_):
-            found.extend(rule(exception))
+        # SECURITY: the exception and its objects are anybody's code, and a hint is not worth a broken page.
+        logger.debug("hint_failed exception=%s", type(exception).__name__)
     return tuple(dict.fromkeys(found))
+
+
+def _matching(exception: BaseException, message: str) -> Iterator[tuple[Hint, re.Match[str]]]:
+    names = {ancestor.__name__ for ancestor in type(exception).__mro__}
+    for hint in _HINTS:
+        if not names.isdisjoint(hint.types) and (match := hint.pattern.search(message)) is not None:
+            yield hint, match

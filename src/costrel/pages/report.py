@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from traceback import TracebackException
 
 from costrel.errors import Mistake
 from costrel.pages.frames import Frame, read_frames
@@ -98,16 +97,10 @@ def _mistake_of(exception: BaseException) -> Mistake | None:
 
 
 def _message_of(exception: BaseException) -> str:
-    """Return the text of an exception, with Python's own suggestion ("Did you mean …?") where it has one."""
     try:
-        plain = str(exception)
+        return hide_credentials(str(exception)[:MAX_MESSAGE])
     except Exception as error:
         return f"<its text cannot be shown: {type(error).__name__}>"
-    if isinstance(exception, NameError | AttributeError | ImportError):
-        rendered = TracebackException(type(exception), exception, exception.__traceback__, limit=1)
-        first = next(rendered.format_exception_only(), "")
-        plain = plain + first.rstrip().rpartition(plain)[2] if plain and plain in first else plain
-    return hide_credentials(plain[:MAX_MESSAGE])
 
 
 def format_report(report: ErrorReport) -> str:

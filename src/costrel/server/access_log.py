@@ -2,13 +2,14 @@
 
 `AccessLog` is a listener of the event ``request_finished``. It formats nothing on the loop: it puts the fields into a
 bounded queue, and a thread makes the line and hands it to the logger ``costrel.access``. When the place that the log
-goes to blocks, lines are dropped and counted, and requests go on.
+goes to blocks, lines are dropped and counted, requests go on, and the log says so when it can.
 
 SECURITY: what a client chose is escaped and cut, so that it can neither begin a line of its own nor fill the disk.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -66,7 +67,7 @@ class AccessLog:
         dropped_count: lines that were dropped because too many waited.
     """
 
-    __slots__ = ("_closed", "_logger", "_max_waiting", "_queue", "_ready", "_thread", "dropped_count")
+    __slots__ = ("_closed", "_logger", "_max_waiting", "_queue", "_ready", "_thread", "_told_count", "dropped_count")
 
     def __init__(self, logger: logging.Logger | None = None, *, max_waiting: int = 10_000) -> None:
         self._logger = logger or logging.getLogger("costrel.access")
@@ -75,7 +76,7 @@ class AccessLog:
         self._ready = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self.dropped_count = 0
+        self.dropped_count = self._told_count = 0
 
     def __call__(self, fields: Mapping[str, object]) -> None:
         """Take the fields of one request; never blocks for longer than it takes to append to a queue."""
@@ -83,7 +84,8 @@ class AccessLog:
             if self._closed or len(self._queue) >= self._max_waiting:
                 self.dropped_count += 1
                 return
-            self._queue.append(fields)
+            # Only what the line needs: a request that waits here would keep its body in memory.
+            self._queue.append({name: fields.get(name) for name in _FIELD_NAMES})
             if len(self._queue) == 1:
                 self._ready.notify()
             if self._thread is None:
@@ -110,4 +112,12 @@ class AccessLog:
                 batch = list(self._queue)
                 self._queue.clear()
             for fields in batch:
-                self._logger.info("%s", format_access_line(fields))
+                try:
+                    self._logger.info("%s", format_access_line(fields))
+                except Exception:
+                    self.dropped_count += 1
+            dropped_count = self.dropped_count
+            if dropped_count != self._told_count:
+                with contextlib.suppress(Exception):
+                    self._logger.warning("access_log_dropped count=%d", dropped_count - self._told_count)
+                self._told_count = dropped_count

@@ -448,7 +448,9 @@ class Connection(Wire):
 
     def _refuse(self, exchange: NativeExchange, refusal: Refusal) -> None:
         """Answer a request that no application sees, and close."""
-        logger.info(
+        # SECURITY: whoever listens writes a line of its own, and a flood of bad requests gets one line each, not two.
+        logger.log(
+            logging.DEBUG if self._core.listens_finished else logging.INFO,
             "request_refused status_code=%d method=%s target=%.120r",
             refusal.status_code,
             exchange.method or "-",

@@ -138,7 +138,7 @@ class ServerCore:
         self.all_closed: asyncio.Future[None] | None = None
         self.listens_finished = application.listens("request_finished")
         self.has_plain_ends = not self.listens_finished
-        proxies = application.settings.trusted_proxies
+        proxies = getattr(application.settings, "trusted_proxies", ())
         self.trusted_proxies = TrustedProxies(proxies) if proxies else None
         self.prepares_requests = self.listens_finished or self.trusted_proxies is not None
         self.now = self._last_time = self.loop.time()

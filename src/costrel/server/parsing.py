@@ -311,6 +311,8 @@ class RequestParser:
             self._stop(MALFORMED)
             return
         self._keep_alive = keep_alive = parser.should_keep_alive()
+        if not keep_alive:
+            self._known_rest = b""
         exchange = NativeExchange(self._carrier, method, version, keep_alive, headers)
         if ACTING_FIELDS.isdisjoint(names) and method != "CONNECT":
             exchange.is_plain = keep_alive and version == "1.1" and method != "HEAD"

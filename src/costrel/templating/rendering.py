@@ -26,7 +26,8 @@ def render(template: str | Sequence[str], /, **context: object) -> str:
             processors add; a name given here wins.
 
     Returns:
-        The page. A handler that returns it answers with HTML.
+        The page. A handler that returns it answers with HTML; where ``text_as="json"`` holds, return an
+        `HTMLResponse` of it.
 
     Raises:
         jinja2.TemplateNotFound: no folder has it; the message lists the folders.

@@ -314,3 +314,26 @@ def test_access_log_of_a_process(process: Any) -> None:
     assert not any(line.startswith("INFO fake") for line in served.log.splitlines())
     assert "\x1b" not in served.log
     assert wait_for(lambda: not Path(f"/proc/{served.popen.pid}").exists() or served.popen.poll() == 0)
+
+
+@pytest.mark.security("L10")
+def test_bad_requests_have_one_line_each(process: Any) -> None:
+    """A flood of requests that are wrong in many places is one line a request, by whoever writes it."""
+    cookies = b"Cookie: " + b",=;" * 4000 + b"\r\n"
+    for settings in ({"access_log": True}, {}):
+        served = process(**settings)
+        quiet = served.log.count("\n")
+        with served.connect() as client:
+            client.sendall(GET.replace(b"\r\n\r\n", b"\r\n" + cookies + b"\r\n") * 5 + get("/", closes=True))
+            receive(client)
+        for _ in range(10):
+            with served.connect() as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n")
+                receive(client)
+        time.sleep(0.05)
+
+        assert served.log.count("\n") - quiet == (16 if settings else 10)
+        assert max(len(line) for line in served.log.splitlines()) < 400
+
+        served.terminate()
+        served.wait()
