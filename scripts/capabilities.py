@@ -1,10 +1,14 @@
 """Print which capabilities are proven, by which tests, group by group.
 
 Runs every test that carries the marker `capability` and joins the results with `docs/capabilities.toml`. A row is
-proven when it has tests and all of them passed. Exits with 1 when a marked test failed or names an unknown row.
+proven when it has tests and all of them passed. One without tests is `later` or `declined` when the table says why, and
+missing when it does not. Exits with 1 when a marked test failed or names an unknown row, and when a row that the table
+puts off is proven: then its reason is out of date.
 
-    python scripts/capabilities.py              totals and every row without a proof
-    python scripts/capabilities.py --all        every row with its tests
+Tests in a browser are left out: its driver keeps an event loop running in the main thread, under all tests after it.
+
+    python scripts/capabilities.py              totals, and every row that is missing, failed or skipped
+    python scripts/capabilities.py --all        every row with its tests or its reason
     python scripts/capabilities.py --markdown   the page docs/reference/capabilities.md
 """
 
@@ -13,8 +17,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tomllib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "capabilities.toml"
 PAGE = ROOT / "docs" / "reference" / "capabilities.md"
+STATES = ("proven", "later", "declined", "missing", "skipped", "FAILED")
+
+Row = dict[str, str]
 
 
 class Collector:
@@ -59,52 +66,81 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--all", action="store_true", help="every row with its tests")
     parser.add_argument("--markdown", action="store_true", help="write docs/reference/capabilities.md")
     options = parser.parse_args(arguments)
-    rows: dict[str, dict[str, str]] = tomllib.loads(TABLE.read_text("utf-8"))
+    rows: dict[str, Row] = tomllib.loads(TABLE.read_text("utf-8"))
     collector = Collector()
-    code = pytest.main(["-q", "-p", "no:cacheprovider", "--no-header", "--tb=short", str(ROOT / "tests")], [collector])
-    unknown = sorted(set(collector.outcomes) - set(rows))
-    text = table(rows, collector.outcomes, everything=options.all or options.markdown)
+    code = pytest.main(
+        [
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--no-header",
+            "--tb=short",
+            f"--ignore={ROOT / 'tests' / 'browser'}",
+            str(ROOT / "tests"),
+        ],
+        [collector],
+    )
+    states = {capability: state(row, collector.outcomes.get(capability, {})) for capability, row in rows.items()}
     if options.markdown:
-        PAGE.write_text(page(rows, collector.outcomes), "utf-8")
-    print(text)
-    for capability in unknown:
-        print(f"unknown capability {capability}: {', '.join(collector.outcomes[capability])}")
-    return 1 if unknown or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else 0
+        PAGE.write_text(page(rows, states), "utf-8")
+    print(table(rows, states, collector.outcomes, everything=options.all))
+    mistakes = [
+        *(
+            f"unknown capability {name}: {', '.join(collector.outcomes[name])}"
+            for name in set(collector.outcomes) - set(rows)
+        ),
+        *(
+            f"{name} is proven, and the table puts it off"
+            for name, said in states.items()
+            if said == "proven" and reason(rows[name])
+        ),
+    ]
+    print("\n".join(sorted(mistakes)), end="\n" if mistakes else "")
+    return 1 if mistakes or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else 0
 
 
-def state(outcomes: dict[str, str]) -> str:
-    """Return one word for what the tests of a row say."""
-    if not outcomes:
-        return "-"
-    if "failed" in outcomes.values():
-        return "FAILED"
-    return "skipped" if "passed" not in outcomes.values() else "proven"
+def reason(row: Row) -> str:
+    """Return why a row is put off, empty when it is not."""
+    return row.get("later", "") or row.get("declined", "")
 
 
-def table(rows: dict[str, dict[str, str]], outcomes: dict[str, dict[str, str]], *, everything: bool) -> str:
+def state(row: Row, outcomes: Mapping[str, str]) -> str:
+    """Return one word for what the tests of a row, or without any the table, say."""
+    if outcomes:
+        if "failed" in outcomes.values():
+            return "FAILED"
+        return "skipped" if "passed" not in outcomes.values() else "proven"
+    return next((word for word in ("later", "declined") if word in row), "missing")
+
+
+def totals(states: Iterable[str]) -> str:
+    """Return how many rows are in each state, those that there are."""
+    counted = Counter(states)
+    return ", ".join(f"{counted[word]} {word}" for word in STATES if counted[word])
+
+
+def table(
+    rows: Mapping[str, Row], states: Mapping[str, str], outcomes: Mapping[str, Mapping[str, str]], *, everything: bool
+) -> str:
     """Return the totals of each group, and under them the rows."""
     lines = []
     groups: dict[str, list[str]] = defaultdict(list)
     for capability, row in rows.items():
         groups[row["group"]].append(capability)
-    proven_count = 0
     for group, members in groups.items():
-        proven = [capability for capability in members if state(outcomes.get(capability, {})) == "proven"]
-        proven_count += len(proven)
-        lines.append(f"\n{group}: {len(proven)} of {len(members)} proven")
+        lines.append(f"\n{group}: {totals(states[capability] for capability in members)}")
         for capability in members:
-            said = state(outcomes.get(capability, {}))
-            if everything or said in ("FAILED", "skipped"):
-                lines.append(f"  {capability}  {said:8} {rows[capability]['name']}")
+            said, row = states[capability], rows[capability]
+            if everything or said in ("FAILED", "skipped", "missing"):
+                lines.append(f"  {capability}  {said:8} {row['name']}")
                 lines.extend(f"        {test}  {outcome}" for test, outcome in outcomes.get(capability, {}).items())
-        missing = [capability for capability in members if capability not in outcomes]
-        if missing and not everything:
-            lines.append(f"  without a test: {' '.join(missing)}")
-    lines.append(f"\nproven {proven_count} of {len(rows)}")
+            if everything and said in ("later", "declined"):
+                lines.append(f"        {reason(row)}")
+    lines.append(f"\n{len(rows)} rows: {totals(states.values())}")
     return "\n".join(lines)
 
 
-def page(rows: dict[str, dict[str, str]], outcomes: dict[str, dict[str, str]]) -> str:
+def page(rows: Mapping[str, Row], states: Mapping[str, str]) -> str:
     """Return the reference page."""
     lines = ["# Capabilities", "", "Made by `make capabilities`; a row is proven when its tests pass.", ""]
     group = None
@@ -112,7 +148,9 @@ def page(rows: dict[str, dict[str, str]], outcomes: dict[str, dict[str, str]]) -
         if row["group"] != group:
             group = row["group"]
             lines += ["", f"## {group}", "", "| id | capability | state |", "|---|---|---|"]
-        lines.append(f"| {capability} | {row['name']} | {state(outcomes.get(capability, {}))} |")
+        said, why = states[capability], reason(row)
+        shown = f"{said}: {why}" if said in ("later", "declined") else said
+        lines.append(f"| {capability} | {row['name']} | {shown} |")
     return "\n".join(lines) + "\n"
 
 

@@ -165,7 +165,7 @@ class BuildError(ConfigurationError):
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__(mistakes[0])
-        self.mistakes = tuple(mistakes)
+        self.mistakes: tuple[Mistake, ...] = tuple(mistakes)
 
     def __str__(self) -> str:
         if len(self.mistakes) == 1:
@@ -383,7 +383,7 @@ class MethodNotAllowed(_FixedStatus):
     fixed_status_code = 405
 
     def __init__(self, allowed: Iterable[str] = (), detail: str | None = None) -> None:
-        self.allowed = tuple(sorted(allowed))
+        self.allowed: tuple[str, ...] = tuple(sorted(allowed))
         super().__init__(detail, headers={"Allow": ", ".join(self.allowed)})
 
 
@@ -474,7 +474,7 @@ class ValidationFailed(UnprocessableContent):
     """
 
     def __init__(self, errors: Sequence[Mapping[str, str]]) -> None:
-        self.errors = tuple(errors)
+        self.errors: tuple[Mapping[str, str], ...] = tuple(errors)
         count = len(self.errors)
         super().__init__(
             "One value is wrong." if count == 1 else f"{count} values are wrong.", errors=list(self.errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from costrel.app import App, AppSettings, Globals
-from costrel.errors import BuildError, RequestAbandoned
+from costrel.errors import BuildError, NotFound, RequestAbandoned
 from costrel.handling import Depends
 from costrel.messages import Dispatch, HTMLResponse, Request, Response, State, StreamResponse
 from costrel.testing import AsyncTestClient, TestClient
@@ -159,6 +160,44 @@ def test_teardown_runs_whatever_happens(kind: str) -> None:
             client.get("/nothing" if kind == "unmatched" else "/")
 
     assert 1 == len(log)
+
+
+@pytest.mark.capability("C062")
+@pytest.mark.parametrize("kind", ["value", "http-error", "crash", "cancelled"])
+def test_a_provider_ends_whatever_happens(kind: str) -> None:
+    """Its exit runs once and sees what went wrong."""
+    app = App("test", extensions=())
+    log: list[str] = []
+
+    class Session:
+        """What is made."""
+
+    async def make():
+        try:
+            yield Session()
+        except BaseException as error:
+            log.append(type(error).__name__)
+            raise
+        finally:
+            log.append("ended")
+
+    app.provide(Session, make)
+
+    async def index(session) -> str:
+        raised = {"http-error": NotFound(), "crash": RuntimeError("x"), "cancelled": asyncio.CancelledError()}.get(kind)
+        if raised is not None:
+            raise raised
+        return "x"
+
+    index.__annotations__["session"] = Session
+    app.add_route("/", index)
+
+    with TestClient(app, raise_app_exceptions=False) as client, contextlib.suppress(asyncio.CancelledError):
+        client.get("/")
+
+    expected = {"value": [], "http-error": ["NotFound"], "crash": ["RuntimeError"], "cancelled": ["CancelledError"]}
+
+    assert [*expected[kind], "ended"] == log
 
 
 @pytest.mark.pain("P12")

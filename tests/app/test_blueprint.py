@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from costrel.app import Blueprint
+from costrel.app import App, Blueprint
 from costrel.app.blueprint import folder_of_module
 from costrel.errors import ConfigurationError
+from costrel.templating import render
+from costrel.testing import TestClient
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,23 @@ def test_a_registration_may_say_another_prefix_and_name() -> None:
     assert [("/p", "part", "x.example"), ("/q", "other", "x.example")] == [
         (child.prefix, child.name, child.host) for child in parent.children
     ]
+
+
+def test_folders_of_a_blueprint_are_served_and_searched(tmp_path: Path) -> None:
+    """Its static files lie under its prefix, its templates come after the app's."""
+    for folder, name, text in (("files", "a.txt", "file"), ("pages", "page.html", "{{ title }}")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text(text)
+    part = Blueprint("part", prefix="/part", template_folder="pages", static_folder="files")
+    part.root_folder = tmp_path
+    app = App("test")
+
+    @part.get("/")
+    def page() -> str:
+        return render("page.html", title="from the blueprint")
+
+    app.register(part)
+
+    with TestClient(app) as client:
+        assert ["file", "from the blueprint"] == [client.get(path).text for path in ("/part/static/a.txt", "/part")]
+    assert "/part/static/a.txt" == app.url_for("part.static", path="a.txt")

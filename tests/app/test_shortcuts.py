@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -148,6 +149,24 @@ def test_work_after_the_response_does_not_hold_up_the_next_request() -> None:
     asyncio.run(main())
 
     assert ["work begins", "second", "work ends"] == log
+
+
+@pytest.mark.pain("P8")
+def test_a_client_that_leaves_does_not_stop_the_work() -> None:
+    """What was registered before the client left is done all the same."""
+    app = App("test", extensions=())
+    log: list[str] = []
+
+    @app.get("/")
+    async def index() -> AsyncIterator[str]:
+        after_response(log.append, "work")
+        for _ in range(1000):
+            yield "piece"
+
+    with TestClient(app) as client, client.stream("GET", "/") as response:
+        next(response.iter_bytes())
+
+    assert ["work"] == log
 
 
 @pytest.mark.pain("P8")

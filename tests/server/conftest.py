@@ -170,6 +170,7 @@ class Kit:
     """What the tests of a connection need, in one place."""
 
     Application = SmallApplication
+    Response = Response
 
     @staticmethod
     @asynccontextmanager

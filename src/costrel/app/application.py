@@ -95,7 +95,7 @@ class App(Assembly):
             extensions=extensions,
             text_as=text_as,
         )
-        self.execution = ExecutionView()
+        self.execution: ExecutionView = ExecutionView()
         self._globals_class = g
         self._initial_state = state if state is not None else State()
         self._rewrite = rewrite

@@ -63,7 +63,7 @@ class Assembly(Group, ABC):
         self.name = name
         self.root_folder = root_folder
         self.settings = settings
-        self.events = EventHub()
+        self.events: EventHub = EventHub()
         self.events.changed = self._settle_listeners
         self._extensions = ExtensionRegistry(extensions)
         self._extension_layers: list[AnyLayer] = []
@@ -121,7 +121,10 @@ class Assembly(Group, ABC):
         """
         with self._build_lock:
             if self._frozen is None:
+                own_responders = dict(self._responders)
                 self._extensions.install_wanted(self)
+                # What the application has registered itself wins over what a default extension brings.
+                self._responders.update(own_responders)
                 self._templates.hand_over(self.extensions.get("templates"))
                 self._frozen = self._compile()
                 self.events.emit("app_built", {"app": self})

@@ -111,7 +111,7 @@ class Blueprint(Group):
         self.name = name
         self.prefix = prefix
         self.host = host
-        self.root_folder = folder_of_module(sys._getframe(1).f_globals.get("__file__"))
+        self.root_folder: Path = folder_of_module(sys._getframe(1).f_globals.get("__file__"))
         self.template_folder = template_folder
         self.static_folder = static_folder
 

@@ -25,7 +25,7 @@ from costrel.messages import Failure, Request, Response, TextAs, encode_json
 
 __all__ = ["ErrorConverter", "ResponseRaised", "problem_response"]
 
-logger = logging.getLogger("costrel.error")
+logger: logging.Logger = logging.getLogger("costrel.error")
 
 Responders = Mapping[type, Callable[[object], Response]]
 

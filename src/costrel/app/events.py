@@ -20,7 +20,7 @@ from costrel.errors import ConfigurationError, Mistake
 
 __all__ = ["EVENTS", "EventHub", "Listener"]
 
-logger = logging.getLogger("costrel.events")
+logger: logging.Logger = logging.getLogger("costrel.events")
 
 Listener = Callable[[Mapping[str, object]], Awaitable[None] | None]
 

@@ -35,7 +35,7 @@ class ExtensionRegistry:
     def __init__(self, wanted: Sequence[Extension | str]) -> None:
         self._wanted = list(wanted)
         self._installed: dict[str, Extension] = {}
-        self.by_name = MappingProxyType(self._installed)
+        self.by_name: MappingProxyType[str, Extension] = MappingProxyType(self._installed)
 
     def install_wanted(self, app: AppSetup) -> None:
         """Import and install everything that was asked for and is not installed yet.

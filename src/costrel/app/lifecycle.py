@@ -25,7 +25,7 @@ from costrel.messages import State
 
 __all__ = ["Lifecycle", "LifespanFactory", "current_loop_state"]
 
-logger = logging.getLogger("costrel.lifecycle")
+logger: logging.Logger = logging.getLogger("costrel.lifecycle")
 
 T = TypeVar("T")
 LifespanFactory = Callable[..., object]

@@ -42,11 +42,11 @@ class MountedApp:
     def __init__(
         self, app: AppView, name: str, prefix: str, parent: MountedApp | MountView | None, outer_app: AppView
     ) -> None:
-        self.app = app
-        self.name = name
-        self.prefix = prefix
-        self.parent = parent
-        self.outer_app = outer_app
+        self.app: AppView = app
+        self.name: str = name
+        self.prefix: str = prefix
+        self.parent: MountedApp | MountView | None = parent
+        self.outer_app: AppView = outer_app
 
 
 def enter_mount(mount: Mount, outer_app: AppView, request: Request) -> Awaitable[Response]:

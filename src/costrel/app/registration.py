@@ -120,7 +120,7 @@ class Registrar:
     def __init__(
         self, *, use: Sequence[AnyLayer], text_as: TextAs | None, trailing_slash: TrailingSlash | None
     ) -> None:
-        self.recorded = Recorded()
+        self.recorded: Recorded = Recorded()
         self.layers: list[AnyLayer] = list(use)
         self.text_as: TextAs | None = text_as
         self.trailing_slash: TrailingSlash | None = trailing_slash

@@ -60,7 +60,7 @@ class _Described(click.Command):
     def __init__(self, *args: Any, example: str | Sequence[str] = (), **kwargs: Any) -> None:
         kwargs.setdefault("context_settings", HELP_SETTINGS)  # click's own parameters
         super().__init__(*args, **kwargs)
-        self.examples = (example,) if isinstance(example, str) else tuple(example)
+        self.examples: tuple[str] | tuple[str, ...] = (example,) if isinstance(example, str) else tuple(example)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; an unknown option gets the nearest one offered.

@@ -20,7 +20,7 @@ class Paint:
     __slots__ = ("enabled",)
 
     def __init__(self, stream: IO[str]) -> None:
-        self.enabled = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+        self.enabled: bool = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
 
     def __call__(self, text: str, *styles: str) -> str:
         """Return `text` in the given styles: ``bold``, ``dim``, ``red``, ``green``, ``yellow``, ``blue``, ``cyan``."""

@@ -84,9 +84,9 @@ class LoopState:
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: ExecutionSettings) -> None:
-        self.loop = loop
-        self.settings = settings
-        self.handlers = Lane(
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.settings: ExecutionSettings = settings
+        self.handlers: Lane = Lane(
             "handlers",
             threads=settings.threads,
             loop=loop,
@@ -94,23 +94,23 @@ class LoopState:
             queue_timeout_seconds=settings.thread_queue_timeout_seconds,
         )
         # A file operation belongs to an exchange that has begun, so to refuse one late helps nobody.
-        self.files = Lane(
+        self.files: Lane = Lane(
             "files",
             threads=settings.file_threads,
             loop=loop,
             max_waiting=settings.max_waiting,
             queue_timeout_seconds=None,
         )
-        self.cleanup = Lane(
+        self.cleanup: Lane = Lane(
             "cleanup",
             threads=settings.cleanup_threads,
             loop=loop,
             max_waiting=None,
             queue_timeout_seconds=None,
         )
-        self.supervisor = Supervisor(loop, self.handlers)
+        self.supervisor: Supervisor = Supervisor(loop, self.handlers)
         self.values: dict[object, object] = {}
-        self.stopping = False
+        self.stopping: bool = False
         self._base_context: contextvars.Context | None = None
         self._stopping_callbacks: dict[object, Callable[[], object]] = {}
 

@@ -26,7 +26,7 @@ class RunProfile:
 
     def __init__(self) -> None:
         self.average_seconds: float | None = None
-        self.is_short = False
+        self.is_short: bool = False
 
     def record(self, elapsed_seconds: float) -> None:
         """Take one finished run into the average; each counts one eighth, the first one wholly.

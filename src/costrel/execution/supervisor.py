@@ -41,10 +41,10 @@ class Work:
     __slots__ = ("__weakref__", "group", "name", "origin", "task")
 
     def __init__(self, name: str, origin: str, group: object, task: asyncio.Task[None]) -> None:
-        self.name = name
-        self.origin = origin
+        self.name: str = name
+        self.origin: str = origin
         self.group = group
-        self.task = task
+        self.task: asyncio.Task[None] = task
 
     @property
     def is_done(self) -> bool:

@@ -36,7 +36,7 @@ from costrel.messages import (
 
 __all__ = ["ASGIGateway", "serve_asgi"]
 
-logger = logging.getLogger("costrel.gateway")
+logger: logging.Logger = logging.getLogger("costrel.gateway")
 
 _INTERNAL_ERROR = b"Something went wrong on our side."
 _WITHOUT_CONTENT = frozenset({204, 205, 304})

@@ -22,7 +22,7 @@ from costrel.messages import TLSInfo, WebSocketChannel
 
 __all__ = ["ASGIExchange"]
 
-logger = logging.getLogger("costrel.gateway")
+logger: logging.Logger = logging.getLogger("costrel.gateway")
 
 FieldLine = tuple[bytes, bytes]
 
@@ -68,6 +68,7 @@ class ASGIExchange:
         "loop_state",
         "peer",
         "request_trailers",
+        "sends_paths",
         "sends_trailers",
         "status_code",
         "tells_disconnect",
@@ -76,7 +77,7 @@ class ASGIExchange:
     )
 
     def __init__(self, loop_state: LoopState, scope: Message, receive: Receive, send: Send) -> None:
-        self.loop_state = loop_state
+        self.loop_state: LoopState = loop_state
         client = scope.get("client")
         self.peer: tuple[str, int] | None = (client[0], client[1]) if client else None
         self.tls: TLSInfo | None = None
@@ -88,12 +89,13 @@ class ASGIExchange:
         if extensions:
             self.tls = _tls_of(extensions.get("tls"))
             self.sends_trailers = "http.response.trailers" in extensions
+            self.sends_paths = "http.response.pathsend" in extensions
             self.early_hints = "http.response.early_hint" in extensions
         else:
-            self.sends_trailers = self.early_hints = False
+            self.sends_trailers = self.sends_paths = self.early_hints = False
         is_websocket = scope["type"] == "websocket"
-        self.body_complete = is_websocket
-        self.tells_disconnect = not is_websocket
+        self.body_complete: bool = is_websocket
+        self.tells_disconnect: bool = not is_websocket
         self._types = ("websocket.http.response.start", "websocket.http.response.body") if is_websocket else _HTTP_TYPES
         self._receive = receive
         self._send = send
@@ -217,6 +219,13 @@ class ASGIExchange:
             self.lose()
             raise ClientDisconnected from None
         self.bytes_sent = size
+
+    async def send_path(self, path: str, size_bytes: int) -> None:
+        """Have the server send a file as the whole body."""
+        # Before it is sent, as in `send_piece`.
+        self.is_complete = True
+        await self._emit({"type": "http.response.pathsend", "path": path})
+        self.bytes_sent += size_bytes
 
     async def send_trailers(self, fields: Sequence[FieldLine]) -> None:
         """Send the trailer fields."""

@@ -26,7 +26,7 @@ from costrel.messages import Application, StartupVariables
 
 __all__ = ["RunningApplication", "RunningLoops"]
 
-logger = logging.getLogger("costrel.gateway")
+logger: logging.Logger = logging.getLogger("costrel.gateway")
 
 Message = MutableMapping[str, Any]  # what ASGI calls an event; its values are of any type
 Receive = Callable[[], Awaitable[Message]]

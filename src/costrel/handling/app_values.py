@@ -27,7 +27,7 @@ from costrel.handling.signature import Colour, Signature, read_signature
 
 __all__ = ["AppValues", "check_app_providers", "start_app_providers"]
 
-logger = logging.getLogger("costrel.providers")
+logger: logging.Logger = logging.getLogger("costrel.providers")
 
 
 class _Order:

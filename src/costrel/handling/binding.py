@@ -31,7 +31,7 @@ __all__ = [
     "read_scalar",
 ]
 
-logger = logging.getLogger("costrel.binding")
+logger: logging.Logger = logging.getLogger("costrel.binding")
 
 Errors: TypeAlias = list[Mapping[str, str]]
 Reader: TypeAlias = Callable[[Request, Errors], Any]

@@ -52,8 +52,8 @@ class Writer:
     __slots__ = ("_shared", "names", "namespace", "text")
 
     def __init__(self, text: Text, names: Names, namespace: dict[str, object], shared: Mapping[Provider, str]) -> None:
-        self.text = text
-        self.names = names
+        self.text: Text = text
+        self.names: Names = names
         self.namespace = namespace
         self._shared = shared
 

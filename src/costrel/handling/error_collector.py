@@ -58,7 +58,7 @@ class ErrorCollector:
     __slots__ = ("_types", "root")
 
     def __init__(self, type_: object) -> None:
-        self.root = unwrap_node(shape.type_info(type_))
+        self.root: Node = unwrap_node(shape.type_info(type_))
         self._types: dict[int, object] = {}
 
     @property

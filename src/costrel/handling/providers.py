@@ -68,7 +68,7 @@ class ProviderTable:
 
     def __init__(self, providers: Iterable[Provider] = (), parent: ProviderTable | None = None) -> None:
         self._by_type: Mapping[object, Provider] = {provider.type: provider for provider in providers}
-        self.parent = parent
+        self.parent: ProviderTable | None = parent
 
     def __iter__(self) -> Iterator[Provider]:
         """Iterate over what can be found here, the innermost of each type."""

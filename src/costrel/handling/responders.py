@@ -31,7 +31,7 @@ Make = Callable[[Any], Response]  # each takes the values of its own type
 
 JSON = "application/json"
 
-logger = logging.getLogger("costrel.handling")
+logger: logging.Logger = logging.getLogger("costrel.handling")
 
 _MAX_KNOWN_CLASSES = 1024
 

@@ -28,7 +28,7 @@ from costrel.messages import Request, Response, StreamBody
 
 __all__ = ["ExitPlace", "Scope", "log_failure", "settle"]
 
-logger = logging.getLogger("costrel.providers")
+logger: logging.Logger = logging.getLogger("costrel.providers")
 
 Factory = Callable[..., object]
 Teardown = Callable[[Request, "Scope", BaseException | None], Awaitable[None]]
@@ -84,8 +84,8 @@ class Scope:
         self._lock: Lock | None = None
         self._is_settled = self._is_registered = self._is_handed_over = False
         self.made: dict[str, Any] = {}
-        self.after_count = 0
-        self.is_closed = False
+        self.after_count: int = 0
+        self.is_closed: bool = False
         if teardown is not None:
             self._register()
 

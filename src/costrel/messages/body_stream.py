@@ -124,9 +124,9 @@ class Part:
     __slots__ = ("_limits", "_number", "_reader", "filename", "headers", "name")
 
     def __init__(self, head: PartHead, reader: _PartReader, limits: MessageLimits) -> None:
-        self.name = head.name
-        self.filename = head.filename
-        self.headers = head.headers
+        self.name: str = head.name
+        self.filename: str | None = head.filename
+        self.headers: RequestHeaders = head.headers
         self._reader = reader
         self._number = reader.part_number
         self._limits = limits
@@ -175,7 +175,7 @@ class _PartReader:
         self._splitter = splitter
         self._heads_and_pieces: deque[PartHead | bytes | None] = deque()
         self._is_inside = False
-        self.part_number = 0
+        self.part_number: int = 0
 
     async def next_head(self) -> PartHead | None:
         """Skip what is left of the part before, and wait for the next; `None` is the end of the form."""

@@ -61,8 +61,8 @@ class SpooledContent:
 
     def __init__(self, source: bytes | OpenFile, size_bytes: int, index: MultipartIndex | None = None) -> None:
         self._source = source
-        self.size_bytes = size_bytes
-        self.index = index
+        self.size_bytes: int = size_bytes
+        self.index: MultipartIndex | None = index
 
     def read(self) -> bytes:
         """Return all of it.
@@ -166,15 +166,15 @@ class ContentCounter:
 
     def __init__(self, headers: RequestHeaders, limits: MessageLimits, max_body_bytes: int | None) -> None:
         content_type = headers.get_raw(b"content-type")
-        self.essence = essence_of(content_type) if content_type is not None else ""
+        self.essence: str = essence_of(content_type) if content_type is not None else ""
         if max_body_bytes is not None:
             self.limit_bytes = max_body_bytes
         elif self.essence.startswith("multipart/"):
             self.limit_bytes = limits.max_multipart_bytes
         else:
             self.limit_bytes = limits.max_body_bytes
-        self.received_bytes = 0
-        self.declared_bytes = _declared_length(headers.get_raw(b"content-length"))
+        self.received_bytes: int = 0
+        self.declared_bytes: int | None = _declared_length(headers.get_raw(b"content-length"))
         if self.declared_bytes is not None and self.declared_bytes > self.limit_bytes:
             raise self._too_large()
         coding = headers.get_raw(b"content-encoding")

@@ -1,7 +1,7 @@
 """The body of a file response: slices of one open file, and between them what frames them.
 
 It is read in pieces by threads of the file lane. A transport that can send a file without reading it finds the
-descriptor and the slice (`fileno`, `offset`, `count`). A file that is changed or cut off while it is sent ends the
+descriptor and the slice (`fileno`, `offset`, `count`), or for a whole file its path (`whole_path`). A file that is changed or cut off while it is sent ends the
 response with an exception, never with padding and never with bytes of two versions.
 """
 
@@ -41,17 +41,35 @@ class FileBody:
         pieces: what is sent, in order.
         size_bytes: the size of the file when it was looked at.
         mtime_ns: the time of its last change then, `None` for a file that has none.
+        path: where the file is, absolute; `None` when it was not opened by a path, or not to be opened by it again.
 
     Attributes:
         content_length: how many bytes come in all.
     """
 
-    __slots__ = ("_file", "_index", "_lane", "_mtime_ns", "_pieces", "_position", "_size_bytes", "content_length")
+    __slots__ = (
+        "_file",
+        "_index",
+        "_lane",
+        "_mtime_ns",
+        "_path",
+        "_pieces",
+        "_position",
+        "_size_bytes",
+        "content_length",
+    )
 
     def __init__(
-        self, file: OpenFile, pieces: tuple[bytes | FileSlice, ...], *, size_bytes: int, mtime_ns: int | None
+        self,
+        file: OpenFile,
+        pieces: tuple[bytes | FileSlice, ...],
+        *,
+        size_bytes: int,
+        mtime_ns: int | None,
+        path: str | None = None,
     ) -> None:
         self._file = file
+        self._path = path
         self._pieces = pieces
         self._size_bytes = size_bytes
         self._mtime_ns = mtime_ns
@@ -80,6 +98,17 @@ class FileBody:
     def count(self) -> int:
         """How many bytes of the file are sent."""
         return sum(piece.size_bytes for piece in self._pieces if isinstance(piece, FileSlice))
+
+    @property
+    def whole_path(self) -> str | None:
+        """The absolute path of the file when the body is all of it: then a server or a proxy may send it by its name.
+
+        It is `None` for a range, for a file that was opened by a folder or handed over open, and for a path whose
+        symbolic links must not be followed: only the open file is known to be the right one then.
+        """
+        if self._path is not None and self.is_plain and self.offset == 0 and self.count == self._size_bytes:
+            return self._path
+        return None
 
     def fileno(self) -> int:
         """Return the descriptor of the file, open until `aclose`.

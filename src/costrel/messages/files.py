@@ -189,6 +189,7 @@ class _Answer:
         self._method = request.method
         self._request_headers = request.headers
         self._max_ranges = request.limits.max_ranges
+        self._path: str | None = None
         self._file: OpenFile | None = None
         self._is_abandoned = False
 
@@ -205,6 +206,8 @@ class _Answer:
             described._source, make_tag=described._make_etag, follow_symlinks=described._follow_symlinks
         )
         self._file = opened.file
+        if isinstance(described._source, str | os.PathLike) and described._follow_symlinks:
+            self._path = os.path.abspath(described._source)
         try:
             response = self._respond(opened)
         except BaseException:
@@ -249,7 +252,8 @@ class _Answer:
             content = opened.file.read_at(opened.start, opened.size_bytes)
             if len(content) == opened.size_bytes:
                 return _response(content, status_code, headers)
-        return _response(_body_of(opened, [FileSlice(opened.start, opened.size_bytes)]), status_code, headers)
+        whole = FileSlice(opened.start, opened.size_bytes)
+        return _response(_body_of(opened, [whole], self._path), status_code, headers)
 
     def _partial(self, opened: OpenedSource, headers: Headers, ranges: tuple[ByteRange, ...]) -> Response:
         total = opened.size_bytes
@@ -281,10 +285,10 @@ def _etag_of(headers: Headers) -> ETag | None:
     return probe.etag
 
 
-def _body_of(opened: OpenedSource, pieces: Iterable[bytes | FileSlice]) -> FileBody:
+def _body_of(opened: OpenedSource, pieces: Iterable[bytes | FileSlice], path: str | None = None) -> FileBody:
     if opened.file is None:
         raise ValueError("Content in memory needs no file body.")
-    return FileBody(opened.file, tuple(pieces), size_bytes=opened.size_bytes, mtime_ns=opened.mtime_ns)
+    return FileBody(opened.file, tuple(pieces), size_bytes=opened.size_bytes, mtime_ns=opened.mtime_ns, path=path)
 
 
 def _cut(content: bytes, pieces: Iterable[bytes | FileSlice]) -> bytes:

@@ -50,10 +50,10 @@ class UploadFile:
         self._content = content
         self._offset = part.offset
         self._file: BinaryIO | None = None
-        self.size_bytes = part.size_bytes
+        self.size_bytes: int = part.size_bytes
         self.headers: RequestHeaders = part.head.headers
-        self.raw_filename = part.head.filename or ""
-        self.filename = safe_filename(self.raw_filename)
+        self.raw_filename: str = part.head.filename or ""
+        self.filename: str = safe_filename(self.raw_filename)
 
     def __repr__(self) -> str:
         return f"<UploadFile {self.filename!r} {self.size_bytes} bytes>"

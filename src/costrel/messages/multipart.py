@@ -139,7 +139,7 @@ class MultipartSplitter:
         self._part_count = 0
         self._part_bytes = 0
         self._file_count = 0
-        self.content_offset = 0
+        self.content_offset: int = 0
 
     def feed(self, piece: bytes) -> Iterator[SplitterEvent]:
         """Yield what can be told after `piece`; exhaust it before the next call.

@@ -34,7 +34,7 @@ class PausedStep(Generic[T]):
         self._is_begun = False
         self._gate: asyncio.Future[None] | None = None
         self._result: list[T] = []
-        self.is_done = False
+        self.is_done: bool = False
 
     def wake(self) -> None:
         """Let a `wait` that is going on return early."""

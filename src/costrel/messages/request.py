@@ -49,7 +49,7 @@ from costrel.messages.views import AppView, MountView, RouteView, SessionView
 
 __all__ = ["Request", "SessionKeeper", "current_request"]
 
-logger = logging.getLogger("costrel.request")
+logger: logging.Logger = logging.getLogger("costrel.request")
 T = TypeVar("T")
 EndCallback = Callable[["Request"], Awaitable[None] | None]
 
@@ -176,16 +176,16 @@ class Request:
         is_websocket: bool = False,
         has_content: bool = True,
     ) -> None:
-        self.method = method
+        self.method: str = method
         self.path = self.route_path = path
-        self.raw_path = raw_path
-        self.query_string = query_string
-        self.raw_headers = raw_headers
-        self.exchange = exchange
-        self.scheme = scheme
-        self.http_version = http_version
-        self.root_path = root_path
-        self.is_websocket = is_websocket
+        self.raw_path: bytes = raw_path
+        self.query_string: bytes = query_string
+        self.raw_headers: list[tuple[bytes, bytes]] = raw_headers
+        self.exchange: Exchange = exchange
+        self.scheme: str = scheme
+        self.http_version: str = http_version
+        self.root_path: str = root_path
+        self.is_websocket: bool = is_websocket
         self.ended = False
         self.content: Content | Streamed | None = None if has_content else b""
         self.end_callbacks: list[EndCallback] | None = None

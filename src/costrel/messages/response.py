@@ -168,7 +168,7 @@ class Response:
         else:
             self.body = bytes(body) if isinstance(body, bytearray | memoryview) else body
             self.plain_media_type = media_type or self.default_media_type or OCTET_STREAM
-        self.status_code = status_code
+        self.status_code: int = status_code
         self.exception: Exception | None = None
         self.trailers: Callable[[], Mapping[str, str]] | None = None
         self.exchange: Exchange | None = None

@@ -17,12 +17,13 @@ from typing import Protocol, cast
 
 from costrel.http import Headers, has_no_content
 from costrel.messages.dispatch import Application
+from costrel.messages.file_body import FileBody
 from costrel.messages.request import Request
 from costrel.messages.response import Resolvable, Response, ResponseStream, SocketBody, head_fields
 
-__all__ = ["ResponseSink", "emit_finished", "end_exchange", "find_socket_body", "send_response"]
+__all__ = ["PathSink", "ResponseSink", "emit_finished", "end_exchange", "find_socket_body", "send_response"]
 
-logger = logging.getLogger("costrel.response")
+logger: logging.Logger = logging.getLogger("costrel.response")
 
 FieldLine = tuple[bytes, bytes]
 
@@ -53,6 +54,21 @@ class ResponseSink(Protocol):
 
     async def send_trailers(self, fields: Sequence[FieldLine]) -> None:
         """Send the trailer fields, after the last piece of a response that announced them.
+
+        Raises:
+            ClientDisconnected: the client is gone.
+        """
+        ...
+
+
+class PathSink(ResponseSink, Protocol):
+    """A sink that may send a whole file by itself, by its name."""
+
+    sends_paths: bool
+    """Whether `send_path` may be called."""
+
+    async def send_path(self, path: str, size_bytes: int) -> None:
+        """Send a file of the given size as the whole body, by its absolute path.
 
         Raises:
             ClientDisconnected: the client is gone.
@@ -109,6 +125,16 @@ async def _send_stream(sink: ResponseSink, method: str, response: Response, stre
     if not is_sent:
         await sink.send_head(response.status_code, fields, has_trailers=False)
         await sink.send_piece(b"", is_last=True)
+        return
+    path = stream.whole_path if isinstance(stream, FileBody) else None
+    if (
+        path is not None
+        and length is not None
+        and length == stream.content_length
+        and getattr(sink, "sends_paths", False)
+    ):
+        await sink.send_head(response.status_code, fields, has_trailers=False)
+        await cast("PathSink", sink).send_path(path, length)
         return
     is_head_sent = bool(getattr(response, "send_head_first", False))
     if is_head_sent:

@@ -25,7 +25,7 @@ from costrel.errors import Mistake, ProgrammerError
 
 __all__ = ["Source", "StreamBody", "encode_piece"]
 
-logger = logging.getLogger("costrel.stream")
+logger: logging.Logger = logging.getLogger("costrel.stream")
 
 MAX_BATCH_BYTES: Final = 64 * 1024
 MAX_BATCH_SECONDS: Final = 0.05
@@ -110,7 +110,7 @@ class StreamBody:
             self._iterator = aiter(iterable)
         else:
             self._iterator = iter(iterable)
-        self.content_length = content_length
+        self.content_length: int | None = content_length
         self.is_text: bool | None = None
         self._on_abort = on_abort
         self._encode = encode

@@ -25,7 +25,7 @@ from costrel.messages.views import AppView, SessionView
 
 __all__ = ["SocketHandler", "WebSocket", "switching_response"]
 
-logger = logging.getLogger("costrel.websocket")
+logger: logging.Logger = logging.getLogger("costrel.websocket")
 T = TypeVar("T")
 
 MAX_REASON_BYTES = 123
@@ -48,8 +48,8 @@ class WebSocket:
     __slots__ = ("_channel", "_closed", "request", "subprotocol")
 
     def __init__(self, request: Request, subprotocol: str = "") -> None:
-        self.request = request
-        self.subprotocol = subprotocol
+        self.request: Request = request
+        self.subprotocol: str = subprotocol
         self._channel: WebSocketChannel | None = None
         self._closed: Disconnect | None = None
 
@@ -267,7 +267,7 @@ class SocketHandler:
     __slots__ = ("_handler", "_name", "failure", "socket")
 
     def __init__(self, socket: WebSocket, handler: Callable[[], Awaitable[object]], name: str = "") -> None:
-        self.socket = socket
+        self.socket: WebSocket = socket
         self.failure: Exception | None = None
         self._handler = handler
         self._name = name or getattr(handler, "__qualname__", repr(handler))

@@ -17,7 +17,7 @@ from costrel.pages.audience import may_see_inside, wants_page
 
 __all__ = ["ErrorPages"]
 
-logger = logging.getLogger("costrel.pages")
+logger: logging.Logger = logging.getLogger("costrel.pages")
 
 
 class ErrorPages:

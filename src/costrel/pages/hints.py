@@ -19,7 +19,7 @@ from types import FrameType
 
 __all__ = ["find_hints"]
 
-logger = logging.getLogger("costrel.pages")
+logger: logging.Logger = logging.getLogger("costrel.pages")
 
 _MAX_NAMES = 2000
 

@@ -57,7 +57,7 @@ class StrConverter(Converter):
             raise ValueError("lengths are 1 or more, and `maxlength` is not below `minlength`")
         self.minlength = minlength
         self.maxlength = maxlength
-        self.is_limited = minlength > 1 or maxlength is not None
+        self.is_limited: bool = minlength > 1 or maxlength is not None
         self.weight = 48 if self.is_limited else 50
 
     def parse(self, text: str) -> str:
@@ -157,8 +157,8 @@ class FloatConverter(Converter):
 
     def __init__(self, min: float | None = None, max: float | None = None, signed: bool = False) -> None:
         self.signed = signed
-        self.min = (-math.inf if signed else 0.0) if min is None else float(min)
-        self.max = math.inf if max is None else float(max)
+        self.min: float = (-math.inf if signed else 0.0) if min is None else float(min)
+        self.max: float = math.inf if max is None else float(max)
         if not self.min <= self.max:
             raise ValueError("`max` is below `min`")
 
@@ -270,7 +270,7 @@ class AnyConverter(Converter):
     def __init__(self, *choices: str) -> None:
         if not choices or not all(choices) or any("/" in choice for choice in choices):
             raise ValueError("at least one word is needed, and a word is not empty and has no `/`")
-        self.choices = frozenset(choices)
+        self.choices: frozenset[str] = frozenset(choices)
 
     def parse(self, text: str) -> str:
         """Accept one of the words, exactly."""

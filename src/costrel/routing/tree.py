@@ -55,7 +55,7 @@ class Branch(Generic[T]):
     __slots__ = ("child", "key", "parsers", "segment")
 
     def __init__(self, segment: Segment) -> None:
-        self.segment = segment
+        self.segment: Segment = segment
         self.key = segment.key
         self.parsers = tuple(parameter.converter.parse for parameter in segment.parameters)
         self.child: Node[T] = Node()
@@ -75,9 +75,9 @@ class Span(Generic[T]):
     def __init__(self, segment: Segment, following_count: int, keeps_slash: bool) -> None:
         (parameter,) = segment.parameters
         self.parse = parameter.converter.parse
-        self.following_count = following_count
-        self.keeps_slash = keeps_slash
-        self.key = (-following_count, keeps_slash, parameter.converter.weight)
+        self.following_count: int = following_count
+        self.keeps_slash: bool = keeps_slash
+        self.key: tuple[int, bool, int] = (-following_count, keeps_slash, parameter.converter.weight)
         self.child: Node[T] = Node()
 
 
@@ -101,8 +101,8 @@ class Node(Generic[T]):
         self.ways: dict[tuple[object, ...], Branch[T] | Span[T]] = {}
         self.branches: tuple[Branch[T], ...] = ()
         self.spans: tuple[Span[T], ...] = ()
-        self.is_fork = False
-        self.is_tied = False
+        self.is_fork: bool = False
+        self.is_tied: bool = False
         self.only_branch: tuple[Callable[[str], object], Node[T]] | None = None
 
     def insert(self, pattern: Pattern) -> Node[T]:

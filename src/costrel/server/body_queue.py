@@ -49,8 +49,8 @@ class BodyQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, content_length: int | None, expects_continue: bool) -> None:
         self._loop = loop
-        self.content_length = content_length
-        self.expects_continue = expects_continue
+        self.content_length: int | None = content_length
+        self.expects_continue: bool = expects_continue
         self.is_complete = self.is_discarding = False
         self.error: HTTPError | None = None
         self.received_bytes = self.held_bytes = self._offset = 0

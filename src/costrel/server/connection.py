@@ -40,7 +40,7 @@ from costrel.server.writer import send_response
 
 __all__ = ["Connection"]
 
-logger = logging.getLogger("costrel.server")
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 HIGH_WATER_BYTES = 64 * 1024
 LOW_WATER_BYTES = 16 * 1024

@@ -119,28 +119,28 @@ class ServerCore:
         loop_state: LoopState,
         on_exit: Callable[[int], None],
     ) -> None:
-        self.application = application
-        self.settings = settings
-        self.limits = ParserLimits.of(settings)
-        self.loop_state = loop_state
-        self.loop = loop_state.loop
+        self.application: Application = application
+        self.settings: ServerSettings = settings
+        self.limits: ParserLimits = ParserLimits.of(settings)
+        self.loop_state: LoopState = loop_state
+        self.loop: asyncio.AbstractEventLoop = loop_state.loop
         self.create_task = loop_state.loop.create_task
         self.base_context: Context = loop_state.base_context or copy_context()
         self.on_exit = on_exit
-        self.heads = HeadCache()
+        self.heads: HeadCache = HeadCache()
         self.heads.refresh(time.time())
         self.connections: dict[ServedConnection, None] = {}
         self.orphans: set[ServedConnection] = set()
-        self.max_connections = settings.max_connections
-        self.active_count = 0
-        self.is_stopping = False
+        self.max_connections: int = settings.max_connections
+        self.active_count: int = 0
+        self.is_stopping: bool = False
         self.drained: asyncio.Future[None] | None = None
         self.all_closed: asyncio.Future[None] | None = None
-        self.listens_finished = application.listens("request_finished")
-        self.has_plain_ends = not self.listens_finished
+        self.listens_finished: bool = application.listens("request_finished")
+        self.has_plain_ends: bool = not self.listens_finished
         proxies = getattr(application.settings, "trusted_proxies", ())
-        self.trusted_proxies = TrustedProxies(proxies) if proxies else None
-        self.prepares_requests = self.listens_finished or self.trusted_proxies is not None
+        self.trusted_proxies: TrustedProxies | None = TrustedProxies(proxies) if proxies else None
+        self.prepares_requests: bool = self.listens_finished or self.trusted_proxies is not None
         self.now = self._last_time = self.loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._idle_candidates: deque[ServedConnection] = deque()

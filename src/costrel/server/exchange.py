@@ -22,7 +22,7 @@ from costrel.server.framing import Refusal
 
 __all__ = ["Carrier", "NativeExchange"]
 
-logger = logging.getLogger("costrel.server")
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -106,11 +106,11 @@ class NativeExchange:
         self, carrier: Carrier, method: str, version: str, keep_alive: bool, raw_headers: list[tuple[bytes, bytes]]
     ) -> None:
         self.carrier: Carrier | None = carrier
-        self.loop_state = carrier.loop_state
-        self.peer = carrier.peer
+        self.loop_state: LoopState = carrier.loop_state
+        self.peer: tuple[str, int] | None = carrier.peer
         self.method = method
         self.version = version
-        self.keep_alive = keep_alive
+        self.keep_alive: bool = keep_alive
         self.raw_headers = raw_headers
 
     @property

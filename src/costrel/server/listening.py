@@ -19,7 +19,7 @@ from costrel.server.settings import ServerSettings
 
 __all__ = ["accept_waiting", "address_of", "connection_limit", "open_sockets"]
 
-logger = logging.getLogger("costrel.server")
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 _SHARE_OF_FILES = 0.8
 

@@ -45,7 +45,7 @@ from costrel.server.settings import ServerSettings
 
 __all__ = ["SLICE_BYTES", "ParserLimits", "RequestParser", "State"]
 
-logger = logging.getLogger("costrel.server")
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 SLICE_BYTES = 16 * 1024
 """The most that is fed at once; the parser cannot be paused, so this bounds what one read can bring."""
@@ -144,7 +144,7 @@ class RequestParser:
         self._max_header_count = limits.settings.max_header_count
         self._small_head_bytes = limits.small_head_bytes
         self.waiting: deque[NativeExchange] = deque()
-        self.state = _BETWEEN
+        self.state: State = _BETWEEN
         self._receiving: NativeExchange | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._target = b""

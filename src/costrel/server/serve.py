@@ -28,7 +28,7 @@ from costrel.server.settings import ServerSettings
 
 __all__ = ["START_FAILED", "Server", "run", "serve"]
 
-logger = logging.getLogger("costrel.server")
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 START_FAILED = 3
 """The exit code of a process that could not start."""
@@ -53,9 +53,9 @@ class Server:
 
     def __init__(self, application: Application, settings: ServerSettings | None = None) -> None:
         self.application = application
-        self.settings = settings or ServerSettings()
+        self.settings: ServerSettings = settings or ServerSettings()
         self.addresses: tuple[str, ...] = ()
-        self.exit_code = 0
+        self.exit_code: int = 0
         self._core: ServerCore | None = None
         self._lifespan: AbstractAsyncContextManager[LoopState] | None = None
         self._listeners: list[asyncio.Server] = []

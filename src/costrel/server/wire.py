@@ -21,7 +21,7 @@ from costrel.server.pace import ReadingPace, WritePace
 
 __all__ = ["Phase", "Wire"]
 
-logger = logging.getLogger("costrel.server")
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -75,8 +75,8 @@ class Wire(asyncio.Protocol):
 
     def __init__(self, core: ServerCore) -> None:
         self._core = core
-        self.phase = _NEW
-        self.since = core.now
+        self.phase: Phase = _NEW
+        self.since: float = core.now
         self._transport: asyncio.Transport | None = None
         self._drain_waiter: asyncio.Future[None] | None = None
         self._is_write_paused = self._got_eof = False

@@ -19,7 +19,7 @@ from costrel.server.framing import INTERNAL_ERROR, BodyFraming, BodyKind, frame_
 
 __all__ = ["HeadCache", "ResponseSink", "send_response"]
 
-logger = logging.getLogger("costrel.server")
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 _OWN_FIELDS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"})
 _MAX_CACHED_HEADS = 256
@@ -62,7 +62,7 @@ class HeadCache:
 
     def __init__(self) -> None:
         self._second = -1
-        self.date_line = b""
+        self.date_line: bytes = b""
         self.heads: dict[tuple[int, str | None], bytes] = {}
         self.ok_heads: dict[str | None, bytes] = {}
 

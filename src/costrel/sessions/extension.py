@@ -7,10 +7,11 @@ request is a small object that has read nothing yet; a request that does not tou
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from costrel.errors import Mistake, ProgrammerError, SessionClosed
 from costrel.messages import AppSetup, Dispatch, Layer, Request, Response, SessionView
+from costrel.sessions.flashing import get_flashed_messages
 from costrel.sessions.keeper import SessionKeeper
 from costrel.sessions.session import CookieSession
 
@@ -31,10 +32,12 @@ class SignedCookieSessions:
     Attributes:
         name: ``sessions``.
         requires: nothing.
+        template_globals: what every template has of it.
     """
 
     name = "sessions"
     requires: tuple[str, ...] = ()
+    template_globals: Mapping[str, object] = {"get_flashed_messages": get_flashed_messages}
 
     def __init__(self, *, refresh: bool = True, clock: Callable[[], float] = time.time) -> None:
         self._refresh = refresh

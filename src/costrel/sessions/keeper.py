@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionKeeper"]
 
-logger = logging.getLogger("costrel.sessions")
+logger: logging.Logger = logging.getLogger("costrel.sessions")
 
 REFRESH_SHARE: Final = 10
 """A permanent session is signed again once a tenth of its lifetime has passed."""

@@ -59,9 +59,9 @@ class Templates:
         lstrip_blocks: bool = False,
         jinja_extensions: Sequence[str | type] = (),
     ) -> None:
-        self.filter = NameTable()
-        self.test = NameTable()
-        self.global_ = NameTable()
+        self.filter: NameTable = NameTable()
+        self.test: NameTable = NameTable()
+        self.global_: NameTable = NameTable()
         self._folder = folder
         self._trim_blocks = trim_blocks
         self._lstrip_blocks = lstrip_blocks

@@ -66,7 +66,7 @@ class Call:
         self.exchange = exchange
         self.exception: BaseException | None = None
         self.channel: MemoryChannel | None = None
-        self.accepted = Headers()
+        self.accepted: Headers = Headers()
         self.templates: list[tuple[RenderedTemplate, dict[str, object]]] = []
         self._application = application
         self._timeout_seconds = timeout_seconds

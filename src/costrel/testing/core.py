@@ -62,11 +62,11 @@ class ClientCore:
     def __init__(self, application: Application, settings: ClientSettings) -> None:
         self.application = application
         self.settings = settings
-        self.jar = CookieJar()
+        self.jar: CookieJar = CookieJar()
         for name, value in settings.cookies.items():
             self.jar.set(name, value)
-        self.headers = Headers(settings.headers)
-        self.base_url = URL(settings.base_url)
+        self.headers: Headers = Headers(settings.headers)
+        self.base_url: URL = URL(settings.base_url)
         self._calls: dict[object, Call] = {}
         self._ears = ExitStack()
         self._lifespan: asyncio.Task[None] | None = None

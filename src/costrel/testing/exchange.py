@@ -22,7 +22,7 @@ from costrel.messages import TLSInfo, WebSocketChannel
 
 __all__ = ["DetachedExchange", "MemoryExchange", "RequestContent"]
 
-logger = logging.getLogger("costrel.testing")
+logger: logging.Logger = logging.getLogger("costrel.testing")
 
 RequestContent = bytes | Iterable[bytes] | AsyncIterable[bytes]
 FieldLine = tuple[bytes, bytes]
@@ -112,7 +112,7 @@ class MemoryExchange:
         self.tls: TLSInfo | None = None
         self.channel: WebSocketChannel | None = None
         self.request_trailers: RequestHeaders | None = None
-        self.is_disconnected = False
+        self.is_disconnected: bool = False
         self.status_code = self.bytes_sent = 0
         self.fields: list[FieldLine] = []
         self.trailers: list[FieldLine] = []

@@ -79,7 +79,7 @@ class TestResponse:
         self.history: list[TestResponse] = []
         self.cookies: dict[str, str] = {}
         self.exception: BaseException | None = None
-        self.trailers = Headers()
+        self.trailers: Headers = Headers()
         self.informational: list[tuple[int, Headers]] = []
         self.templates: list[tuple[RenderedTemplate, Mapping[str, object]]] = []
         self._content = content

@@ -174,8 +174,8 @@ class TestWebSocket:
     def __init__(self, socket: AsyncTestWebSocket, run: Run) -> None:
         self._socket = socket
         self._run = run
-        self.headers = socket.headers
-        self.subprotocol = socket.subprotocol
+        self.headers: Headers = socket.headers
+        self.subprotocol: str = socket.subprotocol
 
     @classmethod
     @contextmanager
