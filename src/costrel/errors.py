@@ -338,6 +338,7 @@ class HTTPError(Exception):
 class _FixedStatus(HTTPError):
     """An `HTTPError` whose class says the status."""
 
+    status_code: int
     fixed_status_code: ClassVar[int] = 500
 
     def __init__(self, detail: str | None = None, *, headers: Mapping[str, str] | None = None, **extra: object) -> None:

@@ -303,7 +303,7 @@ def test_ten_trivial_providers_cost_no_thread() -> None:
 
     import inspect
 
-    index.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    index.__signature__ = inspect.Signature(
         [
             inspect.Parameter(service.__name__.lower(), inspect.Parameter.KEYWORD_ONLY, annotation=service)
             for service in types

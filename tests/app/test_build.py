@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from costrel.app import App, Blueprint
+from costrel.app import App
 from costrel.errors import BuildError
 from costrel.messages import LayerInfo, Request, Response, RouteView
 
@@ -70,30 +68,10 @@ def test_a_build_happens_once() -> None:
 
     assert app.build() is app.build() is app.frozen
     with pytest.raises(AttributeError):
-        app.frozen.elsewhere = None  # type: ignore[misc]
+        app.frozen.elsewhere = None
 
 
-@pytest.mark.pain("P25")
-def test_a_thousand_routes_are_built_in_time_that_nobody_notices() -> None:
-    """The time grows with the number of routes; the generous bound finds a square."""
-    app = App("test", extensions=())
-    parts = [Blueprint(f"part{number}", prefix=f"/part{number}") for number in range(10)]
-    for part in parts:
-        for number in range(100):
-
-            async def handler(id: int, page: int = 1) -> str:
-                return "x"
-
-            part.add_route(f"/route{number}/{{id}}", handler, name=f"route{number}")
-        app.register(part)
-    begin = time.process_time()
-    app.build()
-
-    assert 1000 == len(app.endpoints)
-    assert time.process_time() - begin < 10
-
-
-def test_a_name_of_a_provider_cycle_at_start_is_a_mistake_of_the_build() -> None:
+def test_a_value_of_the_application_that_cannot_be_made_is_a_mistake_of_the_build() -> None:
     """Values that live as long as the application are checked before it starts."""
     app = App("test", extensions=())
 

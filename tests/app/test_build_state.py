@@ -46,7 +46,7 @@ def test_layers_are_bound_or_told(layer: object, codes: list[str], count: int) -
     """What is no layer, or refuses the route, is a mistake; the rest is kept, those of extensions outside."""
     state, _ = state_of(App("test", extensions=()), (plain,))
 
-    bound = state.bind_layers([layer], ROUTE, "a.py:1")  # type: ignore[list-item]
+    bound = state.bind_layers([layer], ROUTE, "a.py:1")
 
     assert (codes, count + 1) == ([mistake.code for mistake in state.mistakes], len(bound))
 

@@ -186,7 +186,7 @@ def test_g_has_methods_and_explains_what_is_missing() -> None:
     with pytest.raises(AttributeError, match=r"`g\.user` has not been set during this request"):
         _ = values.user
     with pytest.raises(AttributeError, match=r"`g\.get` is a method; give the value another name"):
-        values.get = 1  # type: ignore[assignment, method-assign]
+        values.get = 1
 
     assert (None, 2, 2, 2) == (values.get("a"), values.setdefault("a", 2), values.get("a"), values.pop("a"))
     assert ("<g >", []) == (repr(values), list(values))

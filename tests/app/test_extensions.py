@@ -116,4 +116,4 @@ def test_install_refuses_after_the_build() -> None:
 def test_install_says_at_once_what_is_wrong() -> None:
     """A class instead of an object is the usual mistake."""
     with pytest.raises(ConfigurationError, match="If it is a class, make it first"):
-        App("test", extensions=()).install(Plugin)  # type: ignore[arg-type]
+        App("test", extensions=()).install(Plugin)

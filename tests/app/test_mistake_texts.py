@@ -240,14 +240,14 @@ CASES: dict[str, Callable[[], object]] = {
     "a-blueprint-registered-twice": built(blueprint_twice),
     "a-layer-that-was-not-made": built(not_a_layer),
     "a-mount-with-a-parameter": built(mount_with_parameter),
-    "a-mount-of-another-framework": lambda: new().mount("/legacy", object()),  # type: ignore[arg-type]
+    "a-mount-of-another-framework": lambda: new().mount("/legacy", object()),
     "an-event-that-does-not-exist": lambda: new().on("request_finnished", print),
     "globals-that-hide-a-method": lambda: App("shop", extensions=(), g=MyGlobals).build(),
     "state-that-hides-a-method": lambda: App("shop", extensions=(), state=State(copy=1)).build(),
     "an-extension-that-cannot-be-imported": lambda: App("shop", extensions=["shop.mail:Mail"]).build(),
     "settings-that-are-not-set": ShopSettings,
     "a-secret-key-that-is-short": lambda: AppSettings(secret_key="short"),
-    "a-setting-out-of-range": lambda: AppSettings(max_body_bytes=-1, trailing_slash="maybe"),  # type: ignore[arg-type]
+    "a-setting-out-of-range": lambda: AppSettings(max_body_bytes=-1, trailing_slash="maybe"),
     "request-outside-a-request": lambda: request.method,
     "g-outside-a-request": lambda: g.user,
     "url-for-outside-a-request": lambda: url_for("index"),

@@ -100,6 +100,6 @@ def test_a_clash_of_names_is_a_mistake(app: App, expected: list[str]) -> None:
 def test_a_value_set_on_the_app_must_not_hide_a_method() -> None:
     """``app.get = …`` would break every registration that follows."""
     app = App("t", extensions=())
-    app.get = "x"  # type: ignore[assignment, method-assign]
+    app.get = "x"
 
     assert ["`App.get` is hidden by a value of that name."] == built(app)

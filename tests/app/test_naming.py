@@ -8,7 +8,8 @@ import pytest
 
 from costrel.app import App, AppSettings, Blueprint
 from costrel.errors import ProgrammerError
-from costrel.messages import Request
+from costrel.http import TrustedProxies
+from costrel.messages import Request, apply_forwarded
 from costrel.testing import TestClient
 
 
@@ -96,12 +97,21 @@ def test_an_external_url(
 
 
 @pytest.mark.capability("X04")
-def test_https_behind_a_trusted_proxy() -> None:
-    """The scheme that a trusted proxy tells is the scheme of external URLs."""
-    app = app_with(AppSettings(trusted_proxies=("127.0.0.1",)))
+@pytest.mark.parametrize(
+    ("proxies", "expected"),
+    [
+        pytest.param(("127.0.0.1",), "https://shop.example/users/3", id="trusted"),
+        pytest.param(("10.0.0.1",), "http://localhost/users/3", id="not-trusted"),
+    ],
+)
+def test_behind_a_proxy(proxies: tuple[str, ...], expected: str) -> None:
+    """What a trusted proxy tells of the client's side is in external URLs; from others it is not believed."""
+    app = app_with()
+    fields = {"x-forwarded-proto": "https", "x-forwarded-host": "shop.example", "x-forwarded-for": "192.0.2.1"}
 
-    with TestClient(app, base_url="https://shop.example") as client:
-        assert "https://shop.example/users/3" == client.get("/ask?name=user&id=3&external=1").text
+    with app.test_request_context("/", headers=fields) as request:
+        apply_forwarded(request, TrustedProxies(proxies))
+        assert expected == app.url_for("user", id=3, external=True)
 
 
 def test_a_host_that_is_not_allowed_is_not_repeated() -> None:

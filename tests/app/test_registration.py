@@ -49,7 +49,7 @@ def test_an_option_that_does_not_exist_is_refused() -> None:
     app = App("test", extensions=())
 
     with pytest.raises(TypeError, match="a route has no option 'statuscode'; the options are after, before"):
-        app.add_route("/x", lambda: "x", statuscode=201)  # type: ignore[call-arg]
+        app.add_route("/x", lambda: "x", statuscode=201)
 
 
 def test_one_method_may_be_given_as_text() -> None:

@@ -56,6 +56,6 @@ def test_what_answers_nothing_is_refused(wrong: object) -> None:
     app = App("test", extensions=())
 
     with pytest.raises(ConfigurationError) as caught:
-        app.add_resource("/x", wrong)  # type: ignore[arg-type]
+        app.add_resource("/x", wrong)
 
     assert "COS-APP-035" == caught.value.code

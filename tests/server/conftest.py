@@ -75,6 +75,7 @@ class MemoryTransport(asyncio.Transport):
         self.protocol = protocol
         self.sent = bytearray()
         self.unsent_bytes = 0
+        self.socket: Any = None
         self.is_slow = self.is_paused = self.is_over = self.was_aborted = self.has_eof = False
 
     def write(self, data: Any) -> None:
@@ -89,7 +90,7 @@ class MemoryTransport(asyncio.Transport):
             self.write(piece)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return ("192.0.2.1", 40000) if name == "peername" else default
+        return {"peername": ("192.0.2.1", 40000), "socket": self.socket}.get(name) or default
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass

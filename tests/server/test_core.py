@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from costrel.app import AppSettings
 from costrel.errors import BuildError
+from costrel.messages import AppSettings
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 

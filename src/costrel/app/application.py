@@ -44,6 +44,7 @@ from costrel.messages import (
 if TYPE_CHECKING:
     import click
 
+    from costrel.gateways import ASGIGateway
     from costrel.testing import AsyncTestClient, TestClient
 
 __all__ = ["App"]
@@ -100,6 +101,7 @@ class App(Assembly):
         self._initial_state = state if state is not None else State()
         self._rewrite = rewrite
         self._cli: click.Group | None = None
+        self._gateway: ASGIGateway | None = None
         self._own_providers += [
             Provider(App, lambda: self, inline=True),
             Provider(type(self), lambda: self, inline=True),
@@ -318,9 +320,11 @@ class App(Assembly):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection: HTTP, WebSocket or lifespan (ASGI 3)."""
-        from costrel.gateways import serve_asgi
+        if self._gateway is None:
+            from costrel.gateways import ASGIGateway
 
-        await serve_asgi(self, scope, receive, send)
+            self._gateway = ASGIGateway(self)
+        await self._gateway(scope, receive, send)
 
 
 def _plain_name(module: dict[str, Any]) -> str:

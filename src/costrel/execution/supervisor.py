@@ -43,7 +43,7 @@ class Work:
     def __init__(self, name: str, origin: str, group: object, task: asyncio.Task[None]) -> None:
         self.name: str = name
         self.origin: str = origin
-        self.group = group
+        self.group: object = group
         self.task: asyncio.Task[None] = task
 
     @property

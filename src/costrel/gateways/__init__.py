@@ -7,6 +7,6 @@ Our own server, which needs none of this, is in `costrel.server`.
 
 from __future__ import annotations
 
-from costrel.gateways.asgi import ASGIGateway, serve_asgi
+from costrel.gateways.asgi import ASGIGateway
 
-__all__ = ["ASGIGateway", "serve_asgi"]
+__all__ = ["ASGIGateway"]

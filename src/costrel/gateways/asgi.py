@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import cast
 
 from costrel.errors import ClientDisconnected, HTTPError
 from costrel.gateways.asgi_channel import ASGIChannel
@@ -22,7 +21,6 @@ from costrel.gateways.asgi_lifespan import Message, Receive, RunningApplication,
 from costrel.http import TrustedProxies, decode_path, encode_path, is_valid_authority
 from costrel.messages import (
     Application,
-    Exchange,
     Request,
     Response,
     SocketBody,
@@ -34,7 +32,7 @@ from costrel.messages import (
     send_response,
 )
 
-__all__ = ["ASGIGateway", "serve_asgi"]
+__all__ = ["ASGIGateway"]
 
 logger: logging.Logger = logging.getLogger("costrel.gateway")
 
@@ -146,15 +144,6 @@ class ASGIGateway:
             emit_finished(application, request, exchange.status_code, exchange.bytes_sent, started_at)
 
 
-async def serve_asgi(application: Application, scope: Message, receive: Receive, send: Send) -> None:
-    """Serve one ASGI connection with the gateway that the application keeps; see `ASGIGateway`."""
-    kept = vars(application)
-    gateway = cast("ASGIGateway | None", kept.get("_asgi_gateway"))
-    if gateway is None:
-        gateway = kept.setdefault("_asgi_gateway", ASGIGateway(application))
-    await gateway(scope, receive, send)
-
-
 def _make_request(scope: Message, exchange: ASGIExchange, known_hosts: set[bytes]) -> Request:
     """Make a request of a scope.
 
@@ -206,11 +195,12 @@ def _make_request(scope: Message, exchange: ASGIExchange, known_hosts: set[bytes
         raw_path,
         scope.get("query_string", b""),
         raw_headers,
-        cast("Exchange", exchange),  # its `is_disconnected` is computed, which the Protocol's readers cannot tell
+        exchange,
         _SCHEMES.get(scheme, scheme),
         http_version,
         root_path,
         is_websocket,
+        not exchange.body_complete,
     )
     request.route_path = route_path
     return request

@@ -76,6 +76,15 @@ class ASGIExchange:
         "watches_stream",
     )
 
+    bytes_sent: int
+    early_hints: bool
+    is_aborted: bool
+    is_complete: bool
+    sends_paths: bool
+    sends_trailers: bool
+    status_code: int
+    watches_stream: bool
+
     def __init__(self, loop_state: LoopState, scope: Message, receive: Receive, send: Send) -> None:
         self.loop_state: LoopState = loop_state
         client = scope.get("client")
@@ -89,7 +98,7 @@ class ASGIExchange:
         if extensions:
             self.tls = _tls_of(extensions.get("tls"))
             self.sends_trailers = "http.response.trailers" in extensions
-            self.sends_paths = "http.response.pathsend" in extensions
+            self.sends_paths = "http.response.pathsend" in extensions and scope["type"] == "http"
             self.early_hints = "http.response.early_hint" in extensions
         else:
             self.sends_trailers = self.sends_paths = self.early_hints = False

@@ -54,7 +54,7 @@ class Writer:
     def __init__(self, text: Text, names: Names, namespace: dict[str, object], shared: Mapping[Provider, str]) -> None:
         self.text: Text = text
         self.names: Names = names
-        self.namespace = namespace
+        self.namespace: dict[str, object] = namespace
         self._shared = shared
 
     def name(self, wanted: str, value: object) -> str:

@@ -74,7 +74,7 @@ class PydanticBody(Generic[T]):
     __slots__ = ("_max_json_depth", "_unique_keys", "_validate", "type_")
 
     def __init__(self, type_: object, max_json_depth: int, unique_keys: bool) -> None:
-        self.type_ = type_
+        self.type_: object = type_
         self._max_json_depth = max_json_depth
         self._unique_keys = unique_keys
         self._validate = adapter_of(type_).validator.validate_json

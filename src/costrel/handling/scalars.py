@@ -57,7 +57,7 @@ class ScalarRejected(Exception):
     def __init__(self, message: str, errors: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.message = message
-        self.errors = tuple(errors) or (("", message),)
+        self.errors: tuple[tuple[str, str], ...] = tuple(errors) or (("", message),)
 
 
 def scalar_decoder(annotation: object, source: str, name: str) -> Callable[[str], Any]:  # the value of `annotation`

@@ -164,6 +164,8 @@ class ContentCounter:
 
     __slots__ = ("declared_bytes", "essence", "limit_bytes", "received_bytes")
 
+    limit_bytes: int
+
     def __init__(self, headers: RequestHeaders, limits: MessageLimits, max_body_bytes: int | None) -> None:
         content_type = headers.get_raw(b"content-type")
         self.essence: str = essence_of(content_type) if content_type is not None else ""

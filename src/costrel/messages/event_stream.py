@@ -233,7 +233,7 @@ class EventStream(StreamResponse):
     """
 
     __slots__ = ()
-    default_media_type = "text/event-stream"
+    default_media_type: str | None = "text/event-stream"
 
     def __init__(
         self,

@@ -1,8 +1,9 @@
 """The body of a file response: slices of one open file, and between them what frames them.
 
 It is read in pieces by threads of the file lane. A transport that can send a file without reading it finds the
-descriptor and the slice (`fileno`, `offset`, `count`), or for a whole file its path (`whole_path`). A file that is changed or cut off while it is sent ends the
-response with an exception, never with padding and never with bytes of two versions.
+descriptor and the slice (`fileno`, `offset`, `count`), or for a whole file its path (`whole_path`). A file that is
+changed or cut off while it is sent from here ends the response with an exception, never with padding and never with
+bytes of two versions.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ class _Answer:
         )
         self._file = opened.file
         if isinstance(described._source, str | os.PathLike) and described._follow_symlinks:
-            self._path = os.path.abspath(described._source)
+            self._path = str(Path(described._source).absolute())
         try:
             response = self._respond(opened)
         except BaseException:

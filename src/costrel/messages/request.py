@@ -147,8 +147,10 @@ class Request:
     ended: bool
     g: Any
     max_body_bytes: int | None
+    path: str
     path_params: dict[str, Any]
     route: RouteView | None
+    route_path: str
     state: State
     user: Any
     worker: WorkerContext

@@ -343,14 +343,14 @@ class HTMLResponse(Response):
     """A page: ``text/html; charset=utf-8`` with ``nosniff``."""
 
     __slots__ = ()
-    default_media_type = HTML
+    default_media_type: str | None = HTML
 
 
 class TextResponse(Response):
     """Plain text: ``text/plain; charset=utf-8``."""
 
     __slots__ = ()
-    default_media_type = TEXT
+    default_media_type: str | None = TEXT
 
 
 def encode_json(value: object) -> bytes:
@@ -384,7 +384,7 @@ class JSONResponse(Response):
     """
 
     __slots__ = ()
-    default_media_type = JSON
+    default_media_type: str | None = JSON
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class StreamResponse(Response):
     __slots__ = ("_decides_media_type", "send_head_first")
 
     body: StreamBody
+    send_head_first: bool
 
     def __init__(
         self,

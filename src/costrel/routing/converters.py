@@ -102,8 +102,8 @@ class IntConverter(Converter):
         least = -largest if signed else 0
         self.fixed_digits = fixed_digits
         self.signed = signed
-        self.min = least if min is None else min
-        self.max = largest if max is None else max
+        self.min: int = least if min is None else min
+        self.max: int = largest if max is None else max
         if not least <= self.min <= self.max <= largest:
             raise ValueError(f"`min` and `max` are between {least} and {largest}, and `max` is not below `min`")
         self._is_plain = not fixed_digits and self.min == 0 and self.max == largest
@@ -265,7 +265,7 @@ class AnyConverter(Converter):
     """
 
     weight = 10
-    arguments = "words"
+    arguments: ClassVar[Literal["literals", "words", "text"]] = "words"
 
     def __init__(self, *choices: str) -> None:
         if not choices or not all(choices) or any("/" in choice for choice in choices):
@@ -298,7 +298,7 @@ class RegexConverter(Converter):
     """
 
     weight = 40
-    arguments = "text"
+    arguments: ClassVar[Literal["literals", "words", "text"]] = "text"
 
     def __init__(self, expression: str) -> None:
         self.expression = expression

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from costrel.routing.entries import RouteEntry
 from costrel.routing.pattern import Pattern
 from costrel.routing.requests import RequestLike
-from costrel.routing.segments import Segment
+from costrel.routing.segments import Segment, SegmentKey
 
 __all__ = ["Final", "Leaf", "Node", "collect_leaves", "find_first", "path_params_of"]
 
@@ -56,8 +56,8 @@ class Branch(Generic[T]):
 
     def __init__(self, segment: Segment) -> None:
         self.segment: Segment = segment
-        self.key = segment.key
-        self.parsers = tuple(parameter.converter.parse for parameter in segment.parameters)
+        self.key: SegmentKey = segment.key
+        self.parsers: tuple[Callable[[str], object], ...] = tuple(parameter.converter.parse for parameter in segment.parameters)
         self.child: Node[T] = Node()
 
     def parse(self, text: str) -> tuple[object, ...]:
@@ -74,7 +74,7 @@ class Span(Generic[T]):
 
     def __init__(self, segment: Segment, following_count: int, keeps_slash: bool) -> None:
         (parameter,) = segment.parameters
-        self.parse = parameter.converter.parse
+        self.parse: Callable[[str], object] = parameter.converter.parse
         self.following_count: int = following_count
         self.keeps_slash: bool = keeps_slash
         self.key: tuple[int, bool, int] = (-following_count, keeps_slash, parameter.converter.weight)

@@ -76,7 +76,8 @@ class AccessLog:
         self._ready = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self.dropped_count = self._told_count = 0
+        self.dropped_count: int = 0
+        self._told_count = 0
 
     def __call__(self, fields: Mapping[str, object]) -> None:
         """Take the fields of one request; never blocks for longer than it takes to append to a queue."""

@@ -47,6 +47,13 @@ class BodyQueue:
         "waited_seconds",
     )
 
+    held_bytes: int
+    is_complete: bool
+    is_discarding: bool
+    received_bytes: int
+    silent_seconds: float
+    waited_seconds: float
+
     def __init__(self, loop: asyncio.AbstractEventLoop, content_length: int | None, expects_continue: bool) -> None:
         self._loop = loop
         self.content_length: int | None = content_length

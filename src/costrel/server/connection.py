@@ -19,6 +19,7 @@ from asyncio import Task
 from typing import cast
 
 from costrel.errors import ClientDisconnected, RequestTimeout
+from costrel.execution import LoopState
 from costrel.messages import Request, Response
 from costrel.server.body_queue import BodyQueue
 from costrel.server.core import SWEEP_SECONDS, ServerCore
@@ -79,7 +80,7 @@ class Connection(Wire):
 
     def __init__(self, core: ServerCore) -> None:
         super().__init__(core)
-        self.loop_state = core.loop_state
+        self.loop_state: LoopState = core.loop_state
         self.peer: tuple[str, int] | None = None
         self._parser = RequestParser(self, core.limits)
         self._current: NativeExchange | None = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Protocol
 
@@ -58,6 +58,14 @@ class ServedConnection(Protocol):
 
     def cancel(self) -> str:
         """Cancel the request that is being answered and say which one it is."""
+        ...
+
+
+class StartTask(Protocol):
+    """How a task is started: the loop's `create_task`, looked up once."""
+
+    def __call__(self, coro: Coroutine[object, object, None], *, context: Context | None = None) -> asyncio.Task[None]:
+        """Start the coroutine in a context."""
         ...
 
 
@@ -124,9 +132,9 @@ class ServerCore:
         self.limits: ParserLimits = ParserLimits.of(settings)
         self.loop_state: LoopState = loop_state
         self.loop: asyncio.AbstractEventLoop = loop_state.loop
-        self.create_task = loop_state.loop.create_task
+        self.create_task: StartTask = loop_state.loop.create_task
         self.base_context: Context = loop_state.base_context or copy_context()
-        self.on_exit = on_exit
+        self.on_exit: Callable[[int], None] = on_exit
         self.heads: HeadCache = HeadCache()
         self.heads.refresh(time.time())
         self.connections: dict[ServedConnection, None] = {}
@@ -141,7 +149,8 @@ class ServerCore:
         proxies = getattr(application.settings, "trusted_proxies", ())
         self.trusted_proxies: TrustedProxies | None = TrustedProxies(proxies) if proxies else None
         self.prepares_requests: bool = self.listens_finished or self.trusted_proxies is not None
-        self.now = self._last_time = self.loop.time()
+        self.now: float = self.loop.time()
+        self._last_time = self.now
         self._timer: asyncio.TimerHandle | None = None
         self._idle_candidates: deque[ServedConnection] = deque()
         self._idle_searched_at = -1.0

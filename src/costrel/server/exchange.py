@@ -86,10 +86,10 @@ class NativeExchange:
     body: BodyQueue | None = None
     refusal: Refusal | None = None
     is_websocket = False
-    is_disconnected = False
-    is_plain = False
-    status_code = 0
-    bytes_sent = 0
+    is_disconnected: bool = False
+    is_plain: bool = False
+    status_code: int = 0
+    bytes_sent: int = 0
     _watchers: list[Callable[[], None]] | None = None
 
     # These never differ on this transport yet: it has no TLS, drops trailers and speaks no WebSocket.

@@ -61,7 +61,7 @@ class PageEnvironment(Environment):
         jinja_extensions: as Jinja's ``extensions``.
     """
 
-    context_class = RequestContext
+    context_class: type[Context] = RequestContext
     loader: FolderLoader
 
     def __init__(

@@ -99,6 +99,11 @@ class MemoryExchange:
 
     sends_trailers = True
 
+    bytes_sent: int
+    is_aborted: bool
+    is_complete: bool
+    status_code: int
+
     def __init__(
         self,
         content: RequestContent,
