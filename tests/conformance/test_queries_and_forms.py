@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ QUERIES = [
     pytest.param("a=1&" * 999 + "a=1", 200, id="1000-fields", marks=pytest.mark.security("C1")),
     pytest.param("a=1&" * 1000 + "a=1", 400, id="1001-fields", marks=pytest.mark.security("C1")),
     pytest.param("a=1&" * 200_000, 400, id="200000-fields", marks=pytest.mark.security("C1")),
-    pytest.param("&" * 200_000, 400, id="nothing-but-separators", marks=pytest.mark.security("C1")),
+    pytest.param("&" * 200_000, 200, id="nothing-but-separators", marks=pytest.mark.security("C1")),
     pytest.param(
         "&".join(f"{n * (2**61 - 1)}=1" for n in range(1, 1001)), 200, id="1000-keys", marks=pytest.mark.security("C33")
     ),
@@ -87,7 +86,9 @@ def test_a_query_has_a_limit(client: TestClient, query: str, status_code: int) -
         pytest.param("a=%zz%ff", [["a", "%zz\ufffd"]], id="broken-escapes", marks=pytest.mark.security("C4")),
         pytest.param("a=%00", [["a", "\0"]], id="nul", marks=pytest.mark.security("C4")),
         pytest.param("a[x][y]=1", [["a[x][y]", "1"]], id="nesting", marks=pytest.mark.security("C5")),
-        pytest.param("a" + "[x]" * 2000 + "=1", [["a" + "[x]" * 2000, "1"]], id="deep", marks=pytest.mark.security("C5")),
+        pytest.param(
+            "a" + "[x]" * 2000 + "=1", [["a" + "[x]" * 2000, "1"]], id="deep", marks=pytest.mark.security("C5")
+        ),
         pytest.param("a[999999999]=1", [["a[999999999]", "1"]], id="index", marks=pytest.mark.security("C5")),
         pytest.param(
             "__proto__=1&__class__=2&constructor=3",
@@ -124,7 +125,7 @@ def test_validation_sees_the_value_that_the_handler_sees(client: TestClient) -> 
         pytest.param(b"a=" + b"x" * 256 * 1024, 200, id="field-of-256-KiB"),
         pytest.param(b"a=" + b"x" * (256 * 1024 + 1), 413, id="field-over-256-KiB"),
         pytest.param(b"a=" + b"x" * 3_000_000, 413, id="field-of-3-MB"),
-        pytest.param(b"&" * LIMIT_BYTES, 413, id="nothing-but-separators"),
+        pytest.param(b"&" * LIMIT_BYTES, 200, id="nothing-but-separators"),
     ],
 )
 def test_an_urlencoded_form_has_limits(client: TestClient, body: bytes, status_code: int) -> None:
@@ -140,12 +141,17 @@ FORMS = [
     pytest.param(part('name="f"; filename="x"') * 101, 413, id="101-files", marks=pytest.mark.security("C7")),
     pytest.param(part(content=b"x" * 2 * LIMIT_BYTES), 413, id="field-of-2-MiB", marks=pytest.mark.security("C8")),
     pytest.param(b"\n" * 200_000 + part(), 400, id="preamble-of-200-kB", marks=pytest.mark.security("C11")),
-    pytest.param(part(extra=b"X: " + b"y" * 100_000 + b"\r\n"), 400, id="head-of-100-kB", marks=pytest.mark.security("C13")),
+    pytest.param(
+        part(extra=b"X: " + b"y" * 100_000 + b"\r\n"), 400, id="head-of-100-kB", marks=pytest.mark.security("C13")
+    ),
     pytest.param(part(extra=b"X: y\r\n" * 1000), 400, id="1000-header-fields", marks=pytest.mark.security("C13")),
     pytest.param(part(extra=b"X: a\rb\r\n"), 400, id="carriage-return-in-a-head", marks=pytest.mark.security("C13")),
     pytest.param(part().replace(b"\r\n", b"\n"), 400, id="bare-line-feeds", marks=pytest.mark.security("C13")),
     pytest.param(
-        b'--b\r\nContent-Disposition: form-data; name="a"\r\n1\r\n', 400, id="no-blank-line", marks=pytest.mark.security("C13")
+        b'--b\r\nContent-Disposition: form-data; name="a"\r\n1\r\n',
+        400,
+        id="no-blank-line",
+        marks=pytest.mark.security("C13"),
     ),
     pytest.param(part("x=1"), 400, id="no-name", marks=pytest.mark.security("C17")),
     pytest.param(b"--b\r\nX: y\r\n\r\n1\r\n", 400, id="no-disposition", marks=pytest.mark.security("C17")),
@@ -186,11 +192,10 @@ def test_a_boundary_that_is_none_is_refused(client: TestClient, parameters: str)
 
 
 @pytest.mark.security("C10")
-@pytest.mark.parametrize("size_bytes", [0, 1, 20, 50, 57, 58, 60, 62, 63])
+@pytest.mark.parametrize("size_bytes", [0, 1, 20, 46, 50, 53, 55, 56])
 def test_a_form_that_is_cut_off_is_refused(client: TestClient, size_bytes: int) -> None:
     """Without its final boundary a form is 400, never one with fewer fields."""
-    whole = part() + b"--b--"
-    assert 65 == len(whole)
+    whole = part() + b"--b--"  # 57 bytes
 
     assert 400 == client.post("/form", content=whole[:size_bytes], headers=MULTIPART).status_code
     assert 200 == client.post("/form", content=whole, headers=MULTIPART).status_code
@@ -217,7 +222,7 @@ def test_an_epilogue_has_a_limit(client: TestClient, epilogue: bytes, status_cod
             marks=pytest.mark.security("C15"),
         ),
         pytest.param(
-            part('name="comment"; name*=utf-8\'\'role'),
+            part("name=\"comment\"; name*=utf-8''role"),
             [["comment", "1"]],
             [],
             id="two-names",
@@ -294,7 +299,7 @@ def test_an_odd_form_has_one_reading(
         pytest.param("C:\\x\\y.exe", "y.exe", id="windows"),
         pytest.param("CON.txt", "_CON.txt", id="device"),
         pytest.param("a\u202egpj.exe", "agpj.exe", id="right-to-left"),
-        pytest.param("x" * 3000 + ".png", "x" * 251 + ".png", id="long"),
+        pytest.param("x" * 3000 + ".png", "x" * 250 + ".png", id="long"),
     ],
 )
 def test_an_upload_cannot_choose_where_it_goes(client: TestClient, tmp_path: Path, raw: str, safe: str) -> None:
@@ -317,21 +322,22 @@ def test_an_upload_whose_name_is_no_text(client: TestClient) -> None:
 
 @pytest.mark.security("C12")
 @pytest.mark.parametrize(
-    "content",
+    ("content", "status_code"),
     [
-        pytest.param(b"\r" * 200_000, id="carriage-returns"),
-        pytest.param(b"\r" + b"x" * 1_000_000, id="one-carriage-return"),
-        pytest.param(b"\r\n--bn" * 40_000, id="look-alikes"),
-        pytest.param(b"\r\n--b-" * 40_000, id="longer-look-alikes"),
+        pytest.param(b"\r" * 200_000, 200, id="carriage-returns"),
+        pytest.param(b"\r" + b"x" * 1_000_000, 200, id="one-carriage-return"),
+        pytest.param(b"\r\n--an" * 40_000, 200, id="look-alikes"),
+        pytest.param(b"\r\n--" * 40_000, 200, id="halves-of-the-boundary"),
+        pytest.param(b"\r\n--bn" * 40_000, 400, id="lines-that-begin-with-the-boundary"),
     ],
 )
-def test_a_file_full_of_look_alikes_comes_whole(client: TestClient, content: bytes) -> None:
-    """Content that resembles a boundary is content, except for lines that are one."""
+def test_a_file_full_of_look_alikes(client: TestClient, content: bytes, status_code: int) -> None:
+    """What resembles a boundary is content; a line that begins with the boundary must be one (RFC 2046 §5.1.1)."""
     body = part('name="f"; filename="x"', content) + b"--b--\r\n"
     response = client.post("/form", content=body, headers=MULTIPART)
 
-    expected = 400 if b"\r\n--b-" in content else 200
-    assert expected == response.status_code or content == response.json()["files"][0][2].encode("latin-1")
+    assert status_code == response.status_code
+    assert status_code == 400 or content.decode("latin-1") == response.json()["files"][0][2]
 
 
 @pytest.mark.security("C21")
@@ -344,10 +350,10 @@ def test_uploads_that_fail_leave_nothing_behind(client: TestClient) -> None:
         yield head + b"x" * 600_000
         raise ConnectionError
 
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(Path("/proc/self/fd").iterdir())
     for _ in range(20):
         with pytest.raises(ConnectionError):
             client.post("/form", content=broken(), headers=MULTIPART)
         assert 400 == client.post("/form", content=head + b"x" * 600_000, headers=MULTIPART).status_code
 
-    assert before == set(os.listdir("/proc/self/fd"))
+    assert before == set(Path("/proc/self/fd").iterdir())

@@ -17,9 +17,11 @@ from costrel.errors import Mistake
 from costrel.handling import Endpoint, HookSpec, RouteSpec, compile_endpoint, path_annotations
 from costrel.http import is_token
 from costrel.messages import RedirectResponse, Request, Response
-from costrel.routing import HostPattern, Pattern, RouteEntry, converter_for_annotation
+from costrel.routing import BUILTIN_CONVERTERS, HostPattern, Pattern, RouteEntry, converter_for_annotation
 
 __all__ = ["add_scope", "redirect_handler"]
+
+_BUILTIN_CLASSES = frozenset(BUILTIN_CONVERTERS.values())
 
 
 def add_scope(state: BuildState, scope: Scope) -> None:
@@ -110,6 +112,9 @@ def _compile(
         name=route.name,
         path_parameters=(*pattern.parameters, *(host.parameters if host is not None else ())),
         where=definition.where,
+        custom_path_parameters=frozenset(
+            name for name, converter in pattern.converters.items() if type(converter) not in _BUILTIN_CLASSES
+        ),
         is_websocket="WEBSOCKET" in definition.methods,
         subprotocols=tuple(options.get("subprotocols", ())),
         status_code=None if is_redirect else options.get("status_code"),

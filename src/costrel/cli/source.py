@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
@@ -22,6 +24,8 @@ __all__ = [
     "failure_of",
     "source_of",
 ]
+
+F = TypeVar("F", bound=Callable[..., object])
 
 
 class CommandFailed(click.ClickException):
@@ -98,8 +102,9 @@ class AppSource:
         return app
 
 
-app_argument = click.argument("app", required=False)
-"""The argument ``[APP]`` of the commands that are about an application."""
+def app_argument(command: F) -> F:
+    """Add the argument ``[APP]``, as the commands have it that are about an application."""
+    return click.argument("app", required=False)(command)
 
 
 def source_of(context: click.Context, argument: str | None) -> AppSource:

@@ -78,7 +78,7 @@ def _switch(spec: RouteSpec, plan: Plan) -> Callable[..., Response]:
             wanted = request.headers.get_combined("sec-websocket-protocol") or ""
             offered = {item.strip() for item in wanted.split(",")}
             subprotocol = next((item for item in offered_here if item in offered), "")
-        socket = WebSocket(request, subprotocol)
+        socket = request.state.websocket = WebSocket(request, subprotocol)
         handler = SocketHandler(socket, lambda: handle(socket), name)
         return switching_response(handler, subprotocol).owned_by(request.exchange)
 

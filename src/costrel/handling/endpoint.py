@@ -55,6 +55,7 @@ class RouteSpec:
         name: the route's name.
         path_parameters: the names in the pattern, those of host patterns included.
         where: file and line of the registration.
+        custom_path_parameters: those that a converter of the application makes; their values are taken as they are.
         is_websocket: whether it is a WebSocket route.
         subprotocols: what a WebSocket route speaks, its favourite first.
         status_code: of a plain return value; `None` is 200.
@@ -85,6 +86,7 @@ class RouteSpec:
     path_parameters: tuple[str, ...]
     where: str
     convert: Convert
+    custom_path_parameters: frozenset[str] = frozenset()
     is_websocket: bool = False
     subprotocols: tuple[str, ...] = ()
     status_code: int | None = None

@@ -120,7 +120,7 @@ def plan_read(parameter: Parameter, signature: Signature, spec: RouteSpec) -> Re
     if source == "given":
         return Read("", source, name, parameter, as_reader(_given_reader(parameter, signature)))
     if source == "path":
-        return _plan_path(parameter, name, marker)
+        return _plan_path(parameter, name, marker, is_custom=name in spec.custom_path_parameters)
     if source == "stream":
         return Read("", source, name, parameter, read_body_stream(parameter.name))
     action = spec.on_fail.get(source, "reject")
@@ -153,7 +153,7 @@ def _source_of(parameter: Parameter, signature: Signature, spec: RouteSpec) -> t
             return "given", name
         raise ConfigurationError(texts.unreadable_parameter(signature, name, annotation, has_annotation=False))
     if in_path:
-        if is_scalar(annotation):
+        if is_scalar(annotation) or name in spec.custom_path_parameters:
             return "path", name
         raise ConfigurationError(texts.unknown_path_parameter(signature, name, spec.path_parameters))
     bare = strip_annotated(strip_optional(annotation))
@@ -184,9 +184,10 @@ def _given_reader(parameter: Parameter, signature: Signature) -> Callable[[Reque
     return lambda request: default
 
 
-def _plan_path(parameter: Parameter, name: str, marker: ValueMarker | None) -> Read:
+def _plan_path(parameter: Parameter, name: str, marker: ValueMarker | None, *, is_custom: bool) -> Read:
     annotation, default = parameter.annotation, parameter.default
-    is_text = annotation is UNSET or annotation is str
+    # What a converter of the application has made is what it says; there is nothing to decode.
+    is_text = annotation is UNSET or annotation is str or is_custom
     if default is UNSET and is_text:
         return Read("", "path", name, parameter, None, marker=marker)
     if is_text:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from costrel.errors import BadRequest
 from costrel.http import MultiDict, RequestHeaders, essence_of, parse_form_urlencoded, safe_filename
 from costrel.messages.content import MULTIPART_FORM, Content, SpooledContent
 from costrel.messages.limits import MessageLimits
@@ -151,9 +152,12 @@ def parse_form(content: Content, content_type: str, limits: MessageLimits) -> Fo
 
     Raises:
         ContentTooLarge: too many fields, or too much text.
-        BadRequest: a multipart form in plain bytes is malformed.
+        BadRequest: a multipart form in plain bytes is malformed, or the content type of a form is.
     """
     essence = essence_of(content_type) if content_type else ""
+    if not essence and content and content_type.lower().startswith((MULTIPART_FORM, URLENCODED_FORM)):
+        # SECURITY: a form that cannot be taken apart is never an empty one.
+        raise BadRequest("The Content-Type of the form is malformed.")
     if essence == URLENCODED_FORM:
         fields = parse_form_urlencoded(
             content if isinstance(content, bytes) else content.read(),

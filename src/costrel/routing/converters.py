@@ -16,6 +16,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import ClassVar, Literal
 
 from costrel.routing.conversion import Converter
 from costrel.routing.regex_safety import check_linear, languages_overlap

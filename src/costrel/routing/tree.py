@@ -57,7 +57,9 @@ class Branch(Generic[T]):
     def __init__(self, segment: Segment) -> None:
         self.segment: Segment = segment
         self.key: SegmentKey = segment.key
-        self.parsers: tuple[Callable[[str], object], ...] = tuple(parameter.converter.parse for parameter in segment.parameters)
+        self.parsers: tuple[Callable[[str], object], ...] = tuple(
+            parameter.converter.parse for parameter in segment.parameters
+        )
         self.child: Node[T] = Node()
 
     def parse(self, text: str) -> tuple[object, ...]:

@@ -78,6 +78,9 @@ class Connection(Wire):
         "peer",
     )
 
+    phase: Phase
+    since: float
+
     def __init__(self, core: ServerCore) -> None:
         super().__init__(core)
         self.loop_state: LoopState = core.loop_state

@@ -47,7 +47,7 @@ class Phase(IntEnum):
     """There is no connection any more."""
 
 
-_NEW, *_, _LINGERING, _CLOSING, _LOST = Phase
+_NEW, _LINGERING, _CLOSING, _LOST = Phase.NEW, Phase.LINGERING, Phase.CLOSING, Phase.LOST
 
 
 class Wire(asyncio.Protocol):

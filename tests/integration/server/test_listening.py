@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import socket
 from pathlib import Path
@@ -46,11 +45,11 @@ def test_address_of_ipv6() -> None:
 def test_taken_port_leaves_nothing_open() -> None:
     """When an address cannot be bound, the error says so and no socket stays open."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         with pytest.raises(OSError, match="in use"):
             open_sockets(ServerSettings(port=taken.getsockname()[1]))
 
-        assert before == len(os.listdir("/proc/self/fd"))
+        assert before == len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_inherited_socket_is_copied() -> None:
