@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -258,9 +257,8 @@ def test_one_handler_answers_in_many_formats(
 @pytest.mark.capability("N01")
 @pytest.mark.parametrize("kind", ["async", "thread"])
 def test_a_route_has_a_deadline(kind: str) -> None:
-    """A layer sets it: the client has 503 then, the handler is cancelled or left behind, and its provider rolls back."""
+    """A layer sets it: then the client has 503, the handler is cancelled or left behind, its provider rolls back."""
     log: list[str] = []
-    log_of = SimpleNamespace(append=log.append)
 
     async def soon(request: Request, call_next: Dispatch) -> Response:
         request.deadline_seconds = 0.05
@@ -270,20 +268,20 @@ def test_a_route_has_a_deadline(kind: str) -> None:
         try:
             await asyncio.sleep(30)
         finally:
-            log_of.append("left")
+            log.append("left")
         return "late"
 
     def in_thread(db: Transaction) -> str:
         time.sleep(0.15)
-        log_of.append("left")
+        log.append("left")
         return "late"
 
     def transaction() -> Iterator[Transaction]:
         try:
             yield Transaction()
-            log_of.append("commit")
+            log.append("commit")
         except BaseException as error:
-            log_of.append(f"rollback {type(error).__name__}")
+            log.append(f"rollback {type(error).__name__}")
             raise
 
     app = App("test", extensions=())

@@ -12,7 +12,8 @@ from hypothesis import given, settings, strategies as st
 
 from costrel.execution import LoopState
 from costrel.server.exchange import NativeExchange
-from costrel.server.parsing import SLICE_BYTES, ParserLimits, RequestParser, State
+from costrel.server.parser_state import SLICE_BYTES, ParserLimits, State
+from costrel.server.parsing import RequestParser
 from costrel.server.settings import ServerSettings
 
 LIMITS = ParserLimits.of(ServerSettings())

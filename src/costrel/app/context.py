@@ -130,7 +130,14 @@ class Proxy:
         raise TypeError("a proxy stands for another object and has no class of its own to change")
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "_find")(), name)
+        try:
+            real = object.__getattribute__(self, "_find")()
+        except (OutsideRequest, RequestEnded):
+            # Tools look for names like `__wrapped__` on all that a module has; to them an absent one is no mistake.
+            if name.startswith("__") and name.endswith("__"):
+                raise AttributeError(f"outside a request there is no `{name}`", name=name) from None
+            raise
+        return getattr(real, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(object.__getattribute__(self, "_find")(), name, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 __all__ = ["State"]
 
@@ -20,6 +20,10 @@ class State:
     def __getattr__(self, name: str) -> object:  # reached only when the attribute is not set
         known = ", ".join(f"`{key}`" for key in self.__dict__) or "nothing"
         raise AttributeError(f"`{name}` has not been set here; what has been set is {known}", name=name, obj=self)
+
+    if TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: object) -> None: ...
 
     def __contains__(self, name: str) -> bool:
         return name in self.__dict__

@@ -35,7 +35,8 @@ from costrel.server.framing import (
     refusal_bytes,
 )
 from costrel.server.pace import judge_body
-from costrel.server.parsing import SLICE_BYTES, RequestParser, State
+from costrel.server.parser_state import SLICE_BYTES, State
+from costrel.server.parsing import RequestParser
 from costrel.server.wire import Phase, Wire
 from costrel.server.writer import send_response
 

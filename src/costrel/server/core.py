@@ -20,7 +20,7 @@ from costrel.execution import LoopState
 from costrel.http import TrustedProxies
 from costrel.messages import Application, Request, apply_forwarded
 from costrel.server.exchange import NativeExchange
-from costrel.server.parsing import ParserLimits
+from costrel.server.parser_state import ParserLimits
 from costrel.server.settings import ServerSettings
 from costrel.server.writer import HeadCache
 
