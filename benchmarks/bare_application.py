@@ -11,9 +11,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from costrel.execution import LoopState
-from costrel.messages import DEFAULT_LIMITS, MessageLimits, Request, Response
+from costrel.messages import AppSettings, Request, Response
 from costrel.server import ServerSettings, run
 
 
@@ -21,7 +22,8 @@ class BareApplication:
     """An `Application` whose dispatch does nothing."""
 
     name = "bare"
-    settings: MessageLimits = DEFAULT_LIMITS
+    settings = AppSettings()
+    extensions: Mapping[str, object] = MappingProxyType({})
     debug = False
 
     async def dispatch(self, request: Request) -> Response:

@@ -64,7 +64,7 @@ def serving(*command: str, port: int) -> Iterator[int]:
                 break
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"{' '.join(command)} did not start:\n{process.stderr.read().decode()}")
+                    sys.exit(f"{' '.join(command)} did not start:\n{process.communicate()[1].decode()}")
                 time.sleep(0.05)
         yield process.pid
     finally:

@@ -40,7 +40,7 @@ def main() -> None:
         environment = folder / "venv"
         venv.create(environment, with_pip=True)
         python = environment / "bin" / "python"
-        constraints = ["--constraint", ROOT / "constraints.txt"]
+        constraints: list[str | Path] = ["--constraint", ROOT / "constraints.txt"]
         run(python, "-m", "pip", "install", "--quiet", *constraints, wheel)
         declared = {
             requirement.split(">")[0].split(";")[0].strip()

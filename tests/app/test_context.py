@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import cast
 
 import pytest
 
@@ -152,7 +154,8 @@ def test_a_proxy_refuses_to_be_kept(use: Callable[[], object], message: str) -> 
 
 
 def test_tools_that_look_around_see_a_proxy_outside() -> None:
-    """`repr`, `isinstance` and documentation tools must not fail on an import."""
+    """`repr`, `isinstance`, doctest and documentation tools must not fail on an import."""
+    assert request is inspect.unwrap(cast("Callable[..., object]", request))
     assert "<request: no request is being handled>" == repr(request)
     assert not isinstance(request, Request)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from costrel import App, Request
+from costrel import App, Body, Request
 from costrel.testing import TestClient
 
 JSON = {"Content-Type": "application/json"}
@@ -157,7 +157,16 @@ def test_a_charset_does_not_change_what_is_read(client: TestClient) -> None:
 
 
 @pytest.mark.security("C26")
-def test_keys_that_occur_twice() -> None:
+@pytest.mark.parametrize(
+    ("content", "statuses"),
+    [
+        pytest.param(b'{"value":1,"value":2}', (200, 400), id="twice"),
+        pytest.param(b'{"value":1,"v\\u0061lue":2}', (200, 400), id="twice-by-an-escape"),
+        pytest.param(b'{"value":{"a":1,"a":2}}', (200, 400), id="twice-further-in"),
+        pytest.param(b'{"value":[{"a":1},{"a":2}]}', (200, 200), id="in-two-objects"),
+    ],
+)
+def test_keys_that_occur_twice(content: bytes, statuses: tuple[int, int]) -> None:
     """The last of two counts, and a route that asks for unique keys refuses them."""
     app = App(extensions=())
 
@@ -165,10 +174,14 @@ def test_keys_that_occur_twice() -> None:
     async def last(body: Loose) -> dict[str, Any]:
         return {"value": body.value}
 
-    with app.test_client() as client:
-        response = client.post("/last", content=b'{"value":1,"value":2}', headers=JSON)
+    @app.post("/unique")
+    async def unique(body: Annotated[Loose, Body(unique_keys=True)]) -> dict[str, Any]:
+        return {"value": body.value}
 
-    assert (200, {"value": 2}) == (response.status_code, response.json())
+    with app.test_client() as client:
+        found = tuple(client.post(path, content=content, headers=JSON).status_code for path in ("/last", "/unique"))
+
+    assert statuses == found
 
 
 @pytest.mark.security("C28")

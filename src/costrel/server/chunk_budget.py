@@ -75,7 +75,7 @@ class ChunkBudget:
         return None
 
     def end_slice(self, data: bytes, content_bytes: int | None, received_bytes: int) -> HTTPError | None:
-        """Count what a slice had besides content, look at the size of a chunk that has just begun, and return what is wrong.
+        """Count what a slice had besides content, and return why the body cannot go on, if so.
 
         Args:
             data: the slice.

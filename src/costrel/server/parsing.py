@@ -14,6 +14,7 @@ Spec: RFC 9112.
 from __future__ import annotations
 
 import logging
+
 import httptools
 
 from costrel.errors import BadRequest, HTTPError
