@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def make_app(**settings: Any) -> App:
 
     @app.get("/grow")
     def grow(size: int) -> str:
-        session["data"] = "".join(chr(33 + (n * n * 7919) % 90) for n in range(size))
+        session["data"] = Random(1).randbytes(size).hex()
         return "grown"
 
     @app.get("/cookies")
@@ -93,7 +94,7 @@ def value_of(response: Any) -> str:
             "__Host-a=1; a=2", {"__Host-a": "1", "a": "2"}, id="prefix-and-plain", marks=pytest.mark.security("D2")
         ),
         pytest.param(";" * 60_000, {}, id="semicolons", marks=pytest.mark.security("D1")),
-        pytest.param(",=;" * 5000, {}, id="junk", marks=pytest.mark.security("D1")),
+        pytest.param(",=;" * 5000, {",": ""}, id="junk", marks=pytest.mark.security("D1")),
         pytest.param('a="' + "\\1" * 7000 + '"', {"a": "1" * 7000}, id="escapes", marks=pytest.mark.security("D1")),
     ],
 )
@@ -168,7 +169,7 @@ def signed(payload: bytes) -> str:
     return TimestampSigner(KEY, salt="cookie-session", key_derivation="hmac").sign(payload).decode()
 
 
-BOMB = b"." + base64_encode(zlib.compress(b'{"user":"' + b"a" * 100_000_000 + b'"}', 9))
+BOMB = b"." + base64_encode(zlib.compress(b'{"user":"' + b"a" * 10_000_000 + b'"}', 9))
 
 
 @pytest.mark.security("D5")

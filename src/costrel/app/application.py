@@ -21,7 +21,7 @@ from costrel.app.context import Globals, entered
 from costrel.app.execution_view import ExecutionView, execution_settings
 from costrel.app.extensions import DEFAULT_EXTENSIONS
 from costrel.app.fallthrough import pass_on
-from costrel.app.frozen import FrozenApp, Target
+from costrel.app.frozen import FrozenApp
 from costrel.app.lifecycle import current_loop_state
 from costrel.app.namespaces import hidden_by_class, hidden_by_values
 from costrel.app.naming import url_for
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from costrel.testing import AsyncTestClient, TestClient
 
 __all__ = ["App"]
+
+_set_current = current_request.set
 
 F = TypeVar("F", bound=Callable[..., object])
 Rewrite = Callable[[Request], str | None]
@@ -100,6 +102,7 @@ class App(Assembly):
         self._globals_class = g
         self._initial_state = state if state is not None else State()
         self._rewrite = rewrite
+        self._is_watched = self._rewrites = rewrite is not None
         self._cli: click.Group | None = None
         self._gateway: ASGIGateway | None = None
         self._own_providers += [
@@ -123,30 +126,35 @@ class App(Assembly):
         if frozen is None:
             frozen = self.build()
         request.app = self
-        current_request.set(request)
-        if self._announce_start:
-            self.events.emit("request_started", {"request": request})
+        _set_current(request)
+        if self._is_watched:
+            return self._dispatch_watched(frozen, request)
         try:
-            if self._rewrite is not None and (path := self._rewrite(request)) is not None:
-                request.route_path = path
-            target = frozen.routes.find(request)
+            target = frozen.find(request)
         except Exception as error:
-            # A predicate, a converter or the rewriting function is the application's own and may fail.
+            # A predicate or a converter is the application's own and may fail.
             return frozen.answer_failure(request, error)
         if target is None:
             target = frozen.answer_unmatched(request)
         request.route = target.route
-        if self._announce_match:
-            self.events.emit("request_matched", {"request": request, "route": target.route})
-        if target.fallthrough or self._announce_response:
-            return self._dispatch_slowly(frozen, request, target)
-        return target.dispatch(request)
+        return pass_on(frozen, request) if target.fallthrough else target.dispatch(request)
 
-    async def _dispatch_slowly(self, frozen: FrozenApp, request: Request, target: Target) -> Response:
-        """Dispatch what may be passed on, or what a listener wants to see the response of."""
+    async def _dispatch_watched(self, frozen: FrozenApp, request: Request) -> Response:
+        """Dispatch where the path may be rewritten or a listener wants to see the steps."""
+        emit = self.events.emit
+        emit("request_started", {"request": request})
+        try:
+            if self._rewrite is not None and (path := self._rewrite(request)) is not None:
+                request.route_path = path
+            target = frozen.find(request)
+        except Exception as error:
+            return await frozen.answer_failure(request, error)
+        if target is None:
+            target = frozen.answer_unmatched(request)
+        request.route = target.route
+        emit("request_matched", {"request": request, "route": target.route})
         response = await (pass_on(frozen, request) if target.fallthrough else target.dispatch(request))
-        if self._announce_response:
-            self.events.emit("response_ready", {"request": request, "response": response})
+        emit("response_ready", {"request": request, "response": response})
         return response
 
     @overload

@@ -33,6 +33,8 @@ from costrel.routing import BUILTIN_CONVERTERS, Converter
 
 __all__ = ["Assembly"]
 
+_DISPATCH_EVENTS = ("request_started", "request_matched", "response_ready")
+
 C = TypeVar("C", bound=type[Converter])
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -79,7 +81,7 @@ class Assembly(Group, ABC):
         self._frozen: FrozenApp | None = None
         self._is_reopened = False
         self._build_lock = threading.RLock()
-        self._announce_start = self._announce_match = self._announce_response = False
+        self._is_watched = self._rewrites = False
 
     @abstractmethod
     def _hidden_names(self) -> list[Mistake]:
@@ -153,10 +155,8 @@ class Assembly(Group, ABC):
         )
 
     def _settle_listeners(self) -> None:
-        """Find out who listens, so that an event nobody wants costs one test."""
-        self._announce_start = self.events.has("request_started")
-        self._announce_match = self.events.has("request_matched")
-        self._announce_response = self.events.has("response_ready")
+        """Find out whether anybody wants to see the steps of a dispatch; if not, it costs one test."""
+        self._is_watched = self._rewrites or any(self.events.has(event) for event in _DISPATCH_EVENTS)
 
     @property
     def frozen(self) -> FrozenApp:

@@ -61,6 +61,7 @@ def build(given: BuildInput) -> FrozenApp:
     route = RouteInfo("/", "", frozenset(), "", MappingProxyType({}), "-")
     return FrozenApp(
         routes=routes,
+        find=routes.find,
         unmatched=unmatched,
         names=NameIndex(state.names),
         scopes=MappingProxyType(state.scopes),

@@ -6,7 +6,7 @@ makes a second one and swaps it in, it does not change this one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from costrel.app.conversion import ErrorConverter
@@ -65,6 +65,7 @@ class FrozenApp:
         converter: from an exception to a response, for what happens outside every route.
         layers: the app's own, for the same.
         elsewhere: the app's own answer for a request whose target is no path, such as ``OPTIONS *``.
+        find: the method of `routes`, looked up once.
     """
 
     routes: RouteTable[Target]
@@ -79,6 +80,7 @@ class FrozenApp:
     converter: ErrorConverter
     layers: tuple[Layer, ...]
     elsewhere: Target | None
+    find: Callable[[Request], Target | None]
 
     def answer_unmatched(self, request: Request) -> Target:
         """Find what answers a request that no route matches, for whatever stands where a path should."""

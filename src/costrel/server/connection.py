@@ -1,8 +1,8 @@
-"""One connection: bytes in, requests one after the other, bytes out.
+"""One connection: requests one after the other, each answered in its turn.
 
-`Connection` is the protocol object of the event loop. What it reads goes to the parser in slices; what the parser has
-found waits, and one request at a time is answered, in order. Reading stops while too much waits: requests, pieces of
-bodies, or responses that the client does not take. Its times are numbers that the core's sweep looks at.
+`Connection` is the protocol object of the event loop. It builds on `Intake`, which reads, and on `Wire`, which writes:
+what the parser has found waits, and one request at a time is answered, in order. Its times are numbers that the core's
+sweep looks at.
 
 A request is started from the loop, never in a callback of the parser and never in the task of another request, and
 always in a fresh copy of the context taken after start-up, so that nothing leaks from one request into the next.
@@ -19,7 +19,6 @@ from asyncio import Task
 from typing import cast
 
 from costrel.errors import ClientDisconnected, RequestTimeout
-from costrel.execution import LoopState
 from costrel.messages import Request, Response
 from costrel.server.body_queue import BodyQueue
 from costrel.server.core import SWEEP_SECONDS, ServerCore
@@ -125,6 +124,10 @@ class Connection(Intake):
         core.connection_closed()
 
     # Requests.
+
+    def _on_room(self) -> None:
+        self._schedule_follow_up()
+        self._schedule_resume()
 
     def _schedule_follow_up(self) -> None:
         if self._current is None and self.phase < _LINGERING and not self._follow_up_scheduled and self._parser.waiting:

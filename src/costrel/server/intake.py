@@ -168,10 +168,6 @@ class Intake(Wire):
     def _owes_more(self) -> bool:
         return bool(self._parser.waiting) or bool(self._rest)
 
-    def _on_room(self) -> None:
-        self._schedule_follow_up()
-        self._schedule_resume()
-
     def _on_linger(self) -> None:
         self._drain_start_bytes = 0
         self._rest = b""
