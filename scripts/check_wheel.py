@@ -1,7 +1,7 @@
 """Build the distribution, install the wheel alone in an empty environment, and look at what a user gets.
 
-Checked: the files of the wheel, `py.typed`, the dependencies, ``costrel --help``, and that ``costrel new`` makes
-a project whose own tests pass.
+Checked: the files of the wheel, `py.typed`, the dependencies, ``costrel --help``, that ``costrel explain`` has the
+pages of the errors with it, and that ``costrel new`` makes a project whose own tests pass.
 """
 
 from __future__ import annotations
@@ -53,6 +53,12 @@ def main() -> None:
             sys.exit(f"installing the wheel brought more than it declares: {sorted(extra)}")
         if "costrel" not in run(environment / "bin" / "costrel", "--help"):
             sys.exit("`costrel --help` does not speak of costrel")
+        codes = sorted(page.stem for page in (ROOT / "docs" / "errors").glob("COS-*.md"))
+        unexplained = [code for code in codes if f"costrel/cli/error_pages/{code}.md" not in files]
+        if unexplained:
+            sys.exit(f"the wheel has no pages for the errors {unexplained}")
+        if codes[0] not in run(environment / "bin" / "costrel", "explain", codes[0], cwd=folder):
+            sys.exit(f"`costrel explain {codes[0]}` does not print its page")
         run(environment / "bin" / "costrel", "new", "shop", cwd=folder)
         run(python, "-m", "pip", "install", "--quiet", *constraints, "pytest")
         run(python, "-m", "pytest", "-q", cwd=folder / "shop")

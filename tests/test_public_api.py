@@ -69,6 +69,16 @@ def test_every_public_name_is_documented(room: str) -> None:
     assert [] == bare
 
 
+@pytest.mark.parametrize("room", ["costrel", "costrel.errors"])
+def test_a_traceback_names_an_exception_by_its_public_module(room: str) -> None:
+    """An exception that users catch is imported from where its traceback says that it is."""
+    module = importlib.import_module(room)
+    offered = [getattr(module, name) for name in module.__all__ if name.isidentifier() and name[0].isupper()]
+    homes = {value.__module__ for value in offered if inspect.isclass(value) and issubclass(value, BaseException)}
+
+    assert {"costrel.errors"} == homes
+
+
 def test_an_unknown_name_of_the_front_door_is_an_attribute_error() -> None:
     """The lazy front door behaves like any module."""
     with pytest.raises(AttributeError, match="no attribute 'Flask'"):

@@ -1,16 +1,16 @@
 """The words: what docstrings and comments name exists, and every test says which rule it states.
 
-A name in backticks is a promise that the reader can search for it: a name of our source, of a builtin or of the standard
-library. What is only an example stands in double backticks, and nobody checks it.
+A name in backticks is a promise that the reader can search for it: a name of our source, a builtin, or one of a module
+that the source imports or that comes with Python. What is only an example stands in double backticks, unchecked.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-import importlib
 import io
 import keyword
+import pkgutil
 import re
 import sys
 import tokenize
@@ -29,6 +29,7 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 NAME = re.compile(r"(?<!`)`([A-Za-z_]\w*(?:\.\w+)*)`(?!`)")
 SECTION = re.compile(r"^(Args|Attributes|Raises):\n((?:(?: {4}.*)?\n)*)", re.MULTILINE)
 ENTRY = re.compile(r"^ {4}(\*{0,2}\w[\w, .*]*):(?: |$)", re.MULTILINE)
+UNREAD = object()
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -38,6 +39,7 @@ class Vocabulary:
     """Every name of the source, and what belongs to its classes; classes of one name are taken together."""
 
     names: set[str] = field(default_factory=lambda: {*dir(builtins), *keyword.kwlist})
+    modules: set[str] = field(default_factory=lambda: set(sys.stdlib_module_names))
     members: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     parameters: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     bases: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -47,10 +49,12 @@ class Vocabulary:
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
                 self.names.add(name)
-            case ast.alias(name=name, asname=other):
-                self.names.update((other or name).split("."))
+            case ast.Import(names=aliases):
+                self.modules.update(alias.name.partition(".")[0] for alias in aliases)
             case ast.ImportFrom(module=str(name)):
-                self.names.update(name.split("."))
+                self.modules.add(name.partition(".")[0])
+            case ast.alias(name=name, asname=other):
+                self.names.add(other or name)
             case ast.Constant(value=str(text)) if text.isidentifier():
                 self.names.add(text)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -70,40 +74,53 @@ class Vocabulary:
                 case ast.Attribute(value=ast.Name(id="self"), attr=name) | ast.Name(id=name, ctx=ast.Store()):
                     self.members[node.name].add(name)
 
-    def is_member(self, owner: str, name: str, *, of_call: bool = False) -> bool:
+    def ancestors(self, owner: str) -> set[str]:
+        """Return the name of a class and those of all that it builds on."""
+        found: set[str] = set()
+        waiting = {owner}
+        while waiting:
+            found |= waiting
+            waiting = {base for name in waiting for base in self.bases.get(name, ())} - found
+        return found - {"Protocol", "Generic"}
+
+    def is_member(self, owner: str, name: str) -> bool:
         """Whether a class has the member; a class that builds on somebody else's may have any."""
-        if owner in ("Protocol", "Generic"):
-            return False
-        if owner not in self.bases:
-            return True
-        own = self.members[owner] | self.parameters[owner] if of_call else self.members[owner]
-        return name in own or any(self.is_member(base, name, of_call=of_call) for base in self.bases[owner] - {owner})
+        for each in self.ancestors(owner):
+            foreign = None if each in self.bases else getattr(builtins, each, UNREAD)
+            if name in self.members[each] or foreign is UNREAD or hasattr(foreign, name):
+                return True
+        return False
+
+    def takes(self, class_: ast.ClassDef, name: str) -> bool:
+        """Whether a class is made with the parameter; one without `__init__` takes fields, and what its bases take."""
+        makers = [node for node in class_.body if isinstance(node, Function) and node.name in ("__init__", "__new__")]
+        if makers:
+            return any(name in parameters_of(maker) for maker in makers)
+        return any(
+            each not in self.bases or name in self.members[each] | self.parameters[each]
+            for each in self.ancestors(class_.name)
+        )
 
     def knows(self, words: str) -> bool:
         """Whether a name, perhaps with dots in it, exists."""
         parts = words.split(".")
         if parts[-1] == "py":
             return parts[0] in self.names
-        if parts[0] in sys.stdlib_module_names and resolves(words):
+        if parts[0] in self.modules and resolves(words):
             return True
         if not self.names.issuperset(parts):
             return False
         return all(
-            self.is_member(owner, name)
-            for owner, name in zip(parts, parts[1:], strict=False)
-            if owner in self.bases
+            self.is_member(owner, name) for owner, name in zip(parts, parts[1:], strict=False) if owner in self.bases
         )
 
 
 def resolves(words: str) -> bool:
-    """Whether a module of the standard library has the name."""
-    module, _, rest = words.partition(".")
-    value: object = importlib.import_module(module)
-    for part in filter(None, rest.split(".")):
-        module = f"{module}.{part}"
-        if not hasattr(value, part) and importlib.util.find_spec(module) is None:
-            return False
-        value = getattr(value, part, None) or importlib.import_module(module)
+    """Whether a module that can be imported has the name."""
+    try:
+        pkgutil.resolve_name(words)
+    except (ImportError, AttributeError):
+        return False
     return True
 
 
@@ -152,7 +169,10 @@ def test_the_names_in_docstrings_and_comments_exist(path: Path) -> None:
     """A name in backticks can be found; one that was renamed or removed is named nowhere any more."""
     known = vocabulary()
     stale = [
-        f"{path.name}:{line}: {name}" for line, text in prose(path) for name in NAME.findall(text) if not known.knows(name)
+        f"{path.name}:{line}: {name}"
+        for line, text in prose(path)
+        for name in NAME.findall(text)
+        if not known.knows(name)
     ]
 
     assert [] == stale
@@ -167,15 +187,13 @@ def test_the_sections_of_a_docstring_speak_of_what_is_there(path: Path) -> None:
         if not isinstance(node, ast.ClassDef | Function):
             continue
         docstring = ast.get_docstring(node) or ""
+        wrong = [name for name in entries(docstring, "Raises") if not known.knows(name)]
         if isinstance(node, ast.ClassDef):
-            is_argument = [name for name in entries(docstring, "Args") if not known.is_member(node.name, name, of_call=True)]
-            stale += [f"{node.name}: {name}" for name in is_argument]
+            wrong += [name for name in entries(docstring, "Args") if not known.takes(node, name)]
+            wrong += [name for name in entries(docstring, "Attributes") if not known.is_member(node.name, name)]
         else:
-            stale += [f"{node.name}: {name}" for name in entries(docstring, "Args") if name not in parameters_of(node)]
-        stale += [f"{node.name}: {name}" for name in entries(docstring, "Raises") if not known.knows(name)]
-        if isinstance(node, ast.ClassDef):
-            named = entries(docstring, "Attributes")
-            stale += [f"{node.name}: {name}" for name in named if not known.is_member(node.name, name)]
+            wrong += [name for name in entries(docstring, "Args") if name not in parameters_of(node)]
+        stale += [f"{path.name}:{node.lineno}: {name}" for name in wrong]
 
     assert [] == stale
 
@@ -183,9 +201,11 @@ def test_the_sections_of_a_docstring_speak_of_what_is_there(path: Path) -> None:
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_test_states_its_rule(path: Path) -> None:
     """The docstring of a test is the sentence that it proves."""
+    body = ast.parse(path.read_text("utf-8")).body
+    methods = (node for class_ in body if isinstance(class_, ast.ClassDef) for node in class_.body)
     silent = [
         f"{path.name}:{node.lineno}: {node.name}"
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in (*body, *methods)
         if isinstance(node, Function) and node.name.startswith("test_") and ast.get_docstring(node) is None
     ]
 

@@ -1,4 +1,4 @@
-"""Tests of what a parser keeps; the short cut for repeated heads is tested against the full parser in `test_parsing`."""
+"""Tests of what a parser keeps; the short cut for repeated heads is in `test_parsing`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Import strings: the text that names an application on the command line.
 
-    shop                      the module `shop`, whose `app`, `application`, `create_app` or `make_app` is taken
+    shop                      the module ``shop``, whose `app`, `application`, `create_app` or `make_app` is taken
     shop.web:app              an attribute, dotted or not
     shop:create_app           a factory, called without arguments
     shop:create_app('dev')    a factory, called with literals
     shop.py, web/shop.py:app  a file, wherever it lies
-    web/                      a folder with an `app.py` or `main.py`
+    web/                      a folder with an ``app.py`` or ``main.py``
 
 It is parsed, never evaluated. Nothing is imported here; see `loading`.
 """

@@ -163,7 +163,7 @@ def _make_request(scope: Message, exchange: ASGIExchange, known_hosts: set[bytes
                 _check_host(value, known_hosts)
         elif name in _BODY_FIELDS:
             has_body_fields = True
-        # SECURITY: in an environment of CGI's shape `X_User` and `X-User` are one name, so no underscore is let in.
+        # SECURITY: in an environment of CGI's shape ``X_User`` and ``X-User`` are one name, so no underscore is let in.
         if b"_" not in name:
             raw_headers.append((name, value))
     path: str = scope["path"] or "/"

@@ -252,6 +252,6 @@ def _foreign_classes(declared: object) -> tuple[type, ...]:
 
 
 def _is_plain_container(declared: object) -> bool:
-    """Whether a type is a subclass of a plain one, for example `OrderedDict`: encoded as that, and not narrowed."""
+    """Whether a type is a subclass of a plain one, for example `collections.OrderedDict`."""
     class_ = get_origin(declared) or declared
     return isinstance(class_, type) and class_ not in _PLAIN and issubclass(class_, _PLAIN)

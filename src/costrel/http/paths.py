@@ -13,11 +13,11 @@ __all__ = ["safe_filename", "safe_join", "safe_relative_path"]
 
 _MAX_SEGMENT_BYTES = 255
 _MAX_PATH_BYTES = 4096
-# The separator of Windows, its drives and streams (`C:x`, `x::$DATA`), and control characters with NUL.
+# The separator of Windows, its drives and streams (``C:x``, ``x::$DATA``), and control characters with NUL.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\:]")
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3])", re.IGNORECASE)
 _NOT_IN_FILENAME = re.compile(r'[<>:"|?*]')
-# SECURITY: these turn the direction of text, so that `exe.gpj` is shown for what ends in `.exe`.
+# SECURITY: these turn the direction of text, so that ``exe.gpj`` is shown for what ends in ``.exe``.
 _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _DROPPED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MAX_SUFFIX_BYTES = 32
@@ -57,7 +57,7 @@ def safe_relative_path(path: str, *, allow_dotfiles: bool = False) -> str | None
 
 
 def _is_device(segment: str) -> bool:
-    """Tell whether Windows opens a device for a name: `CON`, `con.txt`, `COM1 .log`."""
+    """Tell whether Windows opens a device for a name: ``CON``, ``con.txt``, ``COM1 .log``."""
     return _DEVICE.fullmatch(segment.partition(".")[0].rstrip(" ")) is not None
 
 

@@ -330,7 +330,7 @@ class MultipartIndexer:
         if head is None:
             return
         if head.filename is None:
-            # RFC 7578 §5.1: always UTF-8; a charset in the part, `_charset_` and transfer encodings are ignored.
+            # RFC 7578 §5.1: always UTF-8; a charset in the part, ``_charset_`` and transfer encodings are ignored.
             self._fields.append((head.name, b"".join(self._field_pieces).decode("utf-8", "replace")))
             self._field_pieces.clear()
         elif head.filename or self._size_bytes:

@@ -189,7 +189,7 @@ def _is_repr_generated(class_: type) -> bool:
     if owner.__module__.partition(".")[0] in ("msgspec", "pydantic"):
         return True
     function = vars(owner)["__repr__"]
-    # Dataclasses wrap theirs, `attrs` compiles it under a name of its own, named tuples set it on each class.
+    # Dataclasses wrap theirs, attrs compiles it under a name of its own, named tuples set it on each class.
     if dataclasses.is_dataclass(owner) and hasattr(function, "__wrapped__"):
         return True
     code = getattr(function, "__code__", None)

@@ -224,7 +224,7 @@ class RouteTable(Generic[T]):
         keys = {key for key, _ in self._matching(request, path)}
         redirect_to = None
         other_path = path.removesuffix("/") if path.endswith("/") else f"{path}/"
-        # SECURITY: a `Location` that begins with two slashes leads to another host (RFC 3986 §4.2), and where one
+        # SECURITY: a ``Location`` that begins with two slashes leads to another host (RFC 3986 §4.2), and where one
         # of two slashes was taken away an empty segment is left, which matches nothing.
         has_toggled = other_path.endswith("/") != path.endswith("/")
         if other_path and has_toggled and not other_path.startswith("//"):

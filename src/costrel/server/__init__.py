@@ -1,8 +1,9 @@
 """The native HTTP/1.1 server: one process, one event loop, uvloop and httptools underneath.
 
-It runs any `Application` of `costrel.messages` and knows nothing of what an `App` is. Bytes are read in
-`intake` and become exchanges in `parsing`, a connection answers them one after the other in `connection`, what may not pass is decided in `framing`, and
-`serve` starts and stops it all. WebSocket, TLS and several processes are not here yet.
+It runs any `Application` of `costrel.messages` and knows nothing of what an `App` is. Bytes are read in `intake` and
+become exchanges in `parsing`, a connection answers them one after the other in `connection` and sends in `wire`, what
+may not pass is decided in `framing`, and `serve` starts and stops it all. WebSocket, TLS and several processes are not
+here yet.
 
 Read `serve` first, then `connection`.
 """

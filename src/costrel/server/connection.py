@@ -62,6 +62,7 @@ class Connection(Intake):
 
     __slots__ = ("_follow_up_scheduled", "_task")
 
+    peer: tuple[str, int] | None
     phase: Phase
     since: float
 

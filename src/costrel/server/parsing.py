@@ -84,6 +84,8 @@ class RequestParser(ParserState):
         "_target",
     )
 
+    state: State
+
     def __init__(self, carrier: Carrier, limits: ParserLimits) -> None:
         super().__init__(carrier, limits)
         self._max_header_count = limits.settings.max_header_count

@@ -207,9 +207,15 @@ async def serve(
     Raises:
         OSError: the address cannot be bound.
     """
-    server = Server(application, settings)
-    await server.start(sockets)
+    return await _serve(Server(application, settings), sockets, started)
+
+
+async def _serve(
+    server: Server, sockets: Sequence[socket.socket] | None, started: Callable[[Server], None] | None
+) -> int:
+    """Start a server, serve until it is asked to stop, and stop it, also when it did not get that far."""
     try:
+        await server.start(sockets)
         if started is not None:
             started(server)
         await server.serve_forever()
@@ -230,14 +236,23 @@ def run(application: Application, settings: ServerSettings | None = None) -> int
     """
     is_serving = False
 
-    def started(server: Server) -> None:
+    def started(_server: Server) -> None:
         nonlocal is_serving
         is_serving = True
+
+    async def main() -> int:
+        server = Server(application, settings)
         _handle_signals(server)
+        return await _serve(server, None, started)
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(serve(application, settings, started=started))
+            return runner.run(main())
+    except asyncio.CancelledError:
+        if is_serving:
+            raise
+        logger.info("start_cancelled")
+        return 0
     except Exception:
         if is_serving:
             raise
@@ -256,14 +271,22 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _handle_signals(server: Server) -> None:
-    """Stop at the first signal, at once at the second."""
+    """Stop at the first signal, at once at the second; a start that is not over is cancelled."""
     loop = asyncio.get_running_loop()
+    main_task = asyncio.current_task()
+
+    def stop() -> None:
+        is_starting = not server.addresses
+        server.request_stop()
+        if is_starting and main_task is not None:
+            main_task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            loop.add_signal_handler(number, server.request_stop)
+            loop.add_signal_handler(number, stop)
         except NotImplementedError:  # the loop of Windows
 
             def from_handler(_number: int, _frame: FrameType | None) -> None:
-                loop.call_soon_threadsafe(server.request_stop)
+                loop.call_soon_threadsafe(stop)
 
             signal.signal(number, from_handler)

@@ -180,9 +180,12 @@ def _parse(name: str, type_: str, text: str) -> object:
         raise _wrong(name, text, "It must be a whole number in decimal digits.")
     if type_ == "float":
         try:
-            return float(text)
+            # `float` also reads "1_0" and digits of other scripts, which nobody means.
+            if text.isascii() and "_" not in text:
+                return float(text)
         except ValueError:
-            raise _wrong(name, text, "It must be a number of seconds.") from None
+            pass
+        raise _wrong(name, text, "It must be a number of seconds.")
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -90,7 +91,7 @@ class Net:
     @staticmethod
     @asynccontextmanager
     async def running(app: App | None = None, **settings: Any) -> AsyncIterator[Server]:
-        server = Server(app or make_app(), ServerSettings(port=0, **settings))
+        server = Server(app or make_app(), ServerSettings(**{"port": 0, "graceful_timeout_seconds": 0.05, **settings}))
         await server.start()
         try:
             yield server
@@ -130,8 +131,9 @@ class Net:
         return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
 
 
+@functools.cache
 def make_app() -> App:
-    """An application that reads the body and answers with the path."""
+    """The application that reads the body and answers with the path; it is bound to no loop, so one is enough."""
     app = App()
 
     @app.route("/", methods=["GET", "POST", "QUERY", "OPTIONS"])

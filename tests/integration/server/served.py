@@ -139,6 +139,13 @@ if __name__ == "__main__":
     logging.getLogger("costrel.server").addHandler(Announce())
     settings = json.loads(sys.argv[1])
     fails = settings.pop("fails", False)
+    if settings.pop("starts_slowly", False):
+
+        @app.on_start
+        async def start_slowly() -> None:
+            print("starting", flush=True)
+            await asyncio.sleep(60)
+
     if fails:
 
         @app.on_start
