@@ -253,6 +253,49 @@ def test_an_error_handler_that_fails_is_a_500(key: int | type[Exception], caplog
     assert "in the handler" in caplog.text
 
 
+@pytest.mark.parametrize("is_async", [True, False])
+def test_the_log_of_a_failing_error_handler_has_the_first_exception_too(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever reads the log finds what went wrong first, also when the error handler ran in a thread."""
+    app = App("test", extensions=())
+
+    def fails(error: Exception) -> str:
+        raise ZeroDivisionError("in the handler")
+
+    async def fails_on_the_loop(error: Exception) -> str:
+        raise ZeroDivisionError("in the handler")
+
+    app.errorhandler(LookupError)(fails_on_the_loop if is_async else fails)
+
+    @app.get("/")
+    def index() -> str:
+        raise KeyError("what went wrong first")
+
+    with client_of(app) as client:
+        client.get("/")
+
+    assert "what went wrong first" in caplog.text
+
+
+def test_an_error_handler_that_raises_what_it_was_given_is_no_circle() -> None:
+    """The exception is reported as it came, and its chain has an end."""
+    app = App("test", extensions=())
+
+    @app.errorhandler(LookupError)
+    def passes_on(error: LookupError) -> str:
+        raise error
+
+    @app.get("/")
+    def index() -> str:
+        raise KeyError("x")
+
+    with client_of(app) as client:
+        error = client.get("/").exception
+
+    assert (KeyError, None) == (type(error), error.__context__)
+
+
 def test_an_error_handler_may_refuse_with_another_error() -> None:
     """An `HTTPError` or `abort` inside a handler is the answer; no handler is asked a second time."""
     app = App("test", extensions=())

@@ -152,6 +152,37 @@ def test_work_after_the_response_does_not_hold_up_the_next_request() -> None:
 
 
 @pytest.mark.pain("P8")
+def test_work_after_a_response_begins_in_order_when_the_request_has_ended() -> None:
+    """Exits of the ``response`` lifetime and teardown hooks are over before the first piece of work begins."""
+    app = App("test", extensions=())
+    log: list[str] = []
+
+    async def connection() -> AsyncIterator[int]:
+        yield 1
+        log.append("exit")
+
+    app.provide(int, connection, lifetime="response")
+
+    async def work(name: str) -> None:
+        log.append(name)
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        log.append("teardown")
+
+    @app.get("/")
+    async def index(number: Annotated[int, Depends(connection)]) -> str:
+        after_response(work, "first work")
+        after_response(work, "second work")
+        return "x"
+
+    with TestClient(app) as client:
+        client.get("/")
+
+    assert ["exit", "teardown", "first work", "second work"] == log
+
+
+@pytest.mark.pain("P8")
 def test_a_client_that_leaves_does_not_stop_the_work() -> None:
     """What was registered before the client left is done all the same."""
     app = App("test", extensions=())

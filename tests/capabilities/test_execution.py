@@ -108,8 +108,8 @@ def test_one_async_client_does_all_of_it_in_the_loop_of_the_test() -> None:
                 queue.put_nowait("end")
             queue.put_nowait("left")
             async with client.websocket("/socket") as connection:
-                await connection.send("size")
-                log.append(str(await connection.receive()))
+                await connection.send_text("size")
+                log.append(await connection.receive_text())
 
     asyncio.run(main())
 

@@ -143,6 +143,23 @@ def test_end_callbacks_all_run_in_reverse(request_of, run, caplog):
     assert (["async", "first"], 1) == (events, len(caplog.records))
 
 
+def test_callbacks_that_are_last_run_in_their_order(request_of, run):
+    """They come after all others, whenever those were given."""
+    events = []
+
+    async def main(loop_state):
+        request = request_of(loop_state=loop_state)
+        request.on_end(lambda _: events.append("last, given first"), last=True)
+        request.on_end(lambda _: events.append("early"))
+        request.on_end(lambda _: events.append("last, given second"), last=True)
+        request.on_end(lambda _: events.append("late"))
+        await request.finish()
+
+    run(main)
+
+    assert ["late", "early", "last, given first", "last, given second"] == events
+
+
 @pytest.mark.parametrize(("name", "text"), [("args", "`request.query`"), ("hedaers", "`headers`")])
 def test_names_of_others_are_explained(request_of, name, text):
     """A missing attribute is explained, and `hasattr` still works."""

@@ -124,3 +124,24 @@ def test_drain_limit(kit: Any, step: int) -> None:
             assert (step > 0) == wire.transport.has_eof
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("size", [70_000, 110_000, 150_000, 200_000])
+def test_reader_that_is_faster_than_the_pause(kit: Any, size: int) -> None:
+    """A handler that takes the body while the same read is still being fed gets all of it."""
+
+    async def handler(request: Any) -> Any:
+        read = 0
+        while piece := await request.exchange.read_body(65_536):
+            read += len(piece)
+        return kit.Response(b"%d" % read)
+
+    async def main() -> None:
+        async with kit.wire(handler) as wire:
+            wire.connection.data_received(POST % size + bytes(size))
+            await wire.settle()
+
+            assert wire.text.endswith(b"%d" % size)
+            assert not wire.transport.is_paused
+
+    asyncio.run(main())

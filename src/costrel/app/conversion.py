@@ -19,7 +19,7 @@ from costrel.app.error_handlers import BoundErrorHandler, ErrorHandlerTable
 from costrel.app.registration import ErrorHandler
 from costrel.errors import BadRequest, HTTPError, InternalServerError, ServiceUnavailable
 from costrel.execution import DeadlineExceeded, hop
-from costrel.handling import response_maker
+from costrel.handling import is_finished, response_maker, start_stream
 from costrel.http import MissingKey, problem_from
 from costrel.messages import Failure, Request, Response, TextAs, encode_json
 
@@ -75,35 +75,52 @@ class ErrorConverter:
     async def convert(self, request: Request, exception: Exception) -> Response:
         """Make the response; an error handler that fails itself becomes a 500. It raises no `Exception`."""
         exception = _single(exception)
-        if isinstance(exception, ResponseRaised):
-            return exception.response
         answer = _answer_of(exception, request)
         if answer is not None:
             return answer
+        is_raised = isinstance(exception, ResponseRaised)
         try:
-            response = await self._answer(_as_http_error(exception), request)
-        except ResponseRaised as raised:
-            response = raised.response
+            response = await self._finish(await self._answer(_as_http_error(exception), request), request)
         except Exception as second:
             # `second` has the first one as its context; both are in the log.
+            _chain(second, exception)
             exception = second
-            response = self._refuse(second, request)
-        response = response.owned_by(request.exchange)
+            is_raised = False
+            response = self._refuse(second, request).owned_by(request.exchange)
+        if is_raised:
+            return response
         if response.exception is None:
             response.exception = exception
         _remember(exception, request, response)
         return response
 
+    @staticmethod
+    async def _finish(response: Response, request: Request) -> Response:
+        """Make it the response of this exchange alone, open its file and start its stream."""
+        # SECURITY: one that is raised for many requests must not collect their cookies.
+        response = response.owned_by(request.exchange)
+        return response if is_finished(response) else await start_stream(request, response)
+
     async def _answer(self, error: Exception, request: Request) -> Response:
         """Ask the error handlers; an exception nobody expected gets a second chance as a 500."""
+        if isinstance(error, ResponseRaised):
+            return error.response
         handler = self._handlers.find(error)
         if handler is not None:
-            return await self._call(handler, error, request)
+            try:
+                return await self._call(handler, error, request)
+            except ResponseRaised as raised:
+                return raised.response
         if isinstance(error, HTTPError):
             return self._fail(error, error)
         failure = self._report(error, request)
         handler = self._handlers.find(failure)
-        return self._fail(failure, error) if handler is None else await self._call(handler, failure, request)
+        if handler is None:
+            return self._fail(failure, error)
+        try:
+            return await self._call(handler, failure, request)
+        except ResponseRaised as raised:
+            return raised.response
 
     async def _call(self, handler: BoundErrorHandler, error: Exception, request: Request) -> Response:
         """Call a user's error handler, in a thread when it is a ``def``."""
@@ -163,6 +180,15 @@ def _single(exception: Exception) -> Exception:
     return exception
 
 
+def _chain(second: Exception, first: Exception) -> None:
+    """Say what an error handler was answering when it failed; one that ran in a thread cannot know."""
+    known: BaseException | None = first
+    while known is not None and known is not second:
+        known = known.__cause__ or known.__context__
+    if known is None and second.__context__ is None:
+        second.__context__ = first
+
+
 def _as_http_error(exception: Exception) -> Exception:
     """Give the client's mistakes that are raised as Python errors their status."""
     if isinstance(exception, MissingKey):
@@ -178,8 +204,9 @@ def _says_status(value: object) -> bool:
 
 
 def _remember(exception: Exception, request: Request, response: Response) -> None:
-    """Note what an exception was made into; the circle is open again when the transport clears `exception`."""
-    vars(exception)[_ANSWER] = weakref.ref(request), response
+    """Note what an exception was made into, for whoever raises it again."""
+    # Weakly: a layer may send another response, and then nobody would open a circle of the two.
+    vars(exception)[_ANSWER] = weakref.ref(request), weakref.ref(response)
 
 
 def _answer_of(exception: Exception, request: Request) -> Response | None:
@@ -187,4 +214,4 @@ def _answer_of(exception: Exception, request: Request) -> Response | None:
     noted = vars(exception).get(_ANSWER)
     if noted is None or noted[0]() is not request:
         return None
-    return cast("Response", noted[1])
+    return cast("Response | None", noted[1]())

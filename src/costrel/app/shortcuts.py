@@ -109,4 +109,4 @@ def after_response(function: Callable[..., object], /, *args: object, **kwargs: 
     def start(ended: Request) -> None:
         supervisor.spawn(partial(function, *args, **kwargs), origin=origin, group=ended)
 
-    request.on_end(start)
+    request.on_end(start, last=True)

@@ -21,6 +21,7 @@ from costrel.handling.endpoint import (
     ResponseInfo,
     RouteSpec,
 )
+from costrel.handling.finishing import is_finished, start_stream
 from costrel.handling.layering import compile_layers
 from costrel.handling.markers import Body, Cookie, Depends, File, Form, Header, Query
 from costrel.handling.providers import Lifetime, Provider, ProviderTable
@@ -51,7 +52,9 @@ __all__ = [
     "check_app_providers",
     "compile_endpoint",
     "compile_layers",
+    "is_finished",
     "path_annotations",
     "response_maker",
     "start_app_providers",
+    "start_stream",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from costrel.errors import Pass
 from costrel.handling.endpoint import Convert
+from costrel.handling.finishing import start_stream
 from costrel.handling.mistakes import not_a_response
 from costrel.handling.signature import name_of
 from costrel.messages import Dispatch, Layer, Request, Response
@@ -36,7 +37,11 @@ def _around(call_next: Dispatch, layer: Layer, convert: Convert) -> Dispatch:
         try:
             response = await layer(request, call_next)
             if isinstance(response, Response):
-                return response if response.exchange is request.exchange else response.owned_by(request.exchange)
+                if response.exchange is not request.exchange:
+                    response = response.owned_by(request.exchange)
+                if type(response.body) is bytes and not response.needs_resolving:
+                    return response
+                return await start_stream(request, response)
             raise not_a_response(name_of(layer), response)
         except Pass:
             raise

@@ -463,16 +463,20 @@ class Request:
         """Build the URL of a route of the application that handles the request; see `App.url_for`."""
         return self.app.url_for(name, **values)
 
-    def on_end(self, callback: EndCallback) -> None:
+    def on_end(self, callback: EndCallback, *, last: bool = False) -> None:
         """Call `callback` with the request once its last byte was sent or the client is gone.
 
         Callbacks run in reverse order, all of them although one raises; an error is logged. They may be
         ``async def``. This is for layers that measure or bound a whole exchange.
+
+        Args:
+            callback: called once; what it returns is awaited when it can be.
+            last: after all others, and of several that are last in the order in which they were given.
         """
         if self.end_callbacks is None:
             self.end_callbacks = [callback]
         else:
-            self.end_callbacks.append(callback)
+            self.end_callbacks.insert(0 if last else len(self.end_callbacks), callback)
 
     @property
     def has_end_callbacks(self) -> bool:

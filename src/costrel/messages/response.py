@@ -136,6 +136,7 @@ class Response:
     """
 
     __slots__ = (
+        "__weakref__",
         "_pristine",
         "body",
         "exception",

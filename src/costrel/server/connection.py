@@ -215,6 +215,8 @@ class Connection(Intake):
                     self._await_next()
                     return
             else:
+                if response.needs_resolving:
+                    response = await response.resolve(request)
                 self._settle_keep_alive(exchange)
                 await send_response(self, exchange, response, core.heads)
         except BaseException as error:

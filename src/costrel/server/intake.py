@@ -128,6 +128,9 @@ class Intake(Wire):
             self._rest or ((self._current is not None or parser.waiting) and not self._may_feed())
         ):
             self._pause_reading()
+            # A task that starts eagerly has perhaps made room before reading was paused, and nobody would say so again.
+            if self._rest and self._may_feed():
+                self._schedule_resume()
 
     def _pause_reading(self) -> None:
         if not self._is_reading_paused and self._transport is not None:

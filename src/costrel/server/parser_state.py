@@ -110,7 +110,8 @@ class ParserState:
             or len(data) > self._small_head_bytes
         ):
             return False
-        exchange = NativeExchange(carrier, "GET", "1.1", True, self._known_headers)
+        # SECURITY: a list of its own, for what a layer adds to it must not come with the next request.
+        exchange = NativeExchange(carrier, "GET", "1.1", True, [*self._known_headers])
         exchange.is_plain = True
         if special:
             exchange.raw_path, _, exchange.query_string = target.partition(b"?")

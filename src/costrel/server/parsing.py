@@ -228,7 +228,7 @@ class RequestParser(ParserState):
                 # One empty line, at its end: the slice is this head and nothing else.
                 if rest.find(b"\r\n\r\n") == len(rest) - 4 and data.startswith(target, 4):
                     self._known_rest = rest
-                    self._known_headers = headers
+                    self._known_headers = headers.copy()
         else:
             self._apply_framing(exchange, names)
         # SECURITY: a fragment, a backslash, an escape or another form than origin-form is looked at closely.

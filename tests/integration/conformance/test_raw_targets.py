@@ -85,11 +85,11 @@ TRAVERSAL = [
     ],
 )
 def test_a_target_stays_in_the_folder(talk: Talk, site: App, target: bytes) -> None:
-    """Nothing beside or hidden in the folder comes, and a NUL is a bad request."""
+    """Nothing beside or hidden in the folder comes; a NUL and a bare backslash are a bad request."""
     good, bad = talk(site, get(b"/static/a.txt"), get(target))
 
     assert (200, True) == (status(good), good.endswith(b"\r\n\r\npublic"))
-    assert status(bad) == (400 if b"\0" in target or b"%00" in target else 404)
+    assert status(bad) == (400 if any(byte in target for byte in (b"\0", b"%00", b"\\")) else 404)
     assert SECRET not in bad
 
 
@@ -135,7 +135,7 @@ def test_a_guard_sees_what_the_handler_sees(talk: Talk, target: bytes) -> None:
         pytest.param(b"/admin", b"a/?", 400, id="host-that-ends-early"),
         pytest.param(b"/admin", b"u@evil.example", 400, id="host-with-a-user"),
         pytest.param(b"@evil.example/", b"a", 400, id="target-without-a-slash"),
-        pytest.param(b"//evil.example/x", b"a", b"//evil.example/x //evil.example/x", id="two-slashes"),
+        pytest.param(b"//evil.example/x", b"a", 404, id="two-slashes"),
         pytest.param(b"/a%2Fb?c=/d", b"a", b"/a/b /a/b", id="encoded-slash"),
         pytest.param(b"http://a/x", b"a", b"/x /x", id="absolute-form"),
     ],
@@ -183,7 +183,7 @@ def test_a_query_of_odd_bytes(talk: Talk, query: bytes, expected: str | None) ->
     [
         (b"/items?page=2", (308, b"/items/?page=2")),
         (b"//evil.example/items", (404, None)),
-        (b"/\\evil.example/items", (404, None)),
+        (b"/\\evil.example/items", (400, None)),
         (b"/%5cevil.example/items", (404, None)),
         (b"/items?x=%0d%0aSet-Cookie:a=b", (308, b"/items/?x=%0d%0aSet-Cookie:a=b")),
         (b"http://a/items", (308, b"/items/")),
@@ -274,7 +274,7 @@ def test_no_field_says_what_runs_here(talk: Talk) -> None:
     async def broken() -> str:
         raise ValueError("secret")
 
-    answers = talk(app, get(b"/"), get(b"/broken"), get(b"/missing"), b"BAD \x01\r\n\r\n")
+    answers = talk(app, get(b"/"), get(b"/broken"), get(b"/missing"), b"GET \x01 HTTP/1.1\r\n\r\n")
 
     assert [200, 500, 404, 400] == [status(answer) for answer in answers]
     for answer in answers:
