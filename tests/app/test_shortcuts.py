@@ -13,6 +13,10 @@ from costrel.messages import Request, Response
 from costrel.testing import AsyncTestClient, TestClient
 
 
+class Connection:
+    """What a provider gives."""
+
+
 @pytest.mark.capability("X26")
 @pytest.mark.parametrize(
     ("status_code", "expected"),
@@ -157,11 +161,11 @@ def test_work_after_a_response_begins_in_order_when_the_request_has_ended() -> N
     app = App("test", extensions=())
     log: list[str] = []
 
-    async def connection() -> AsyncIterator[int]:
-        yield 1
+    async def connect() -> AsyncIterator[Connection]:
+        yield Connection()
         log.append("exit")
 
-    app.provide(int, connection, lifetime="response")
+    app.provide(Connection, connect, lifetime="response")
 
     async def work(name: str) -> None:
         log.append(name)
@@ -171,7 +175,7 @@ def test_work_after_a_response_begins_in_order_when_the_request_has_ended() -> N
         log.append("teardown")
 
     @app.get("/")
-    async def index(number: Annotated[int, Depends(connection)]) -> str:
+    async def index(connection: Connection) -> str:
         after_response(work, "first work")
         after_response(work, "second work")
         return "x"

@@ -27,7 +27,7 @@ from hypercorn.config import Config
 
 from costrel import App, Blueprint, BodyStream, EventStream, FileResponse, Request, Response, StreamResponse
 from costrel.app import AppSettings
-from costrel.errors import Conflict, Forbidden, NotFound
+from costrel.errors import Conflict, Forbidden
 from costrel.messages import Dispatch, RedirectResponse
 from costrel.server import Server, ServerSettings
 from costrel.testing import AsyncTestClient, TestClient
@@ -152,7 +152,9 @@ TABLE: dict[str, Sent] = {
     "a-body-that-nobody-reads": Sent("POST", "/ignore", 200, (), b"x" * 1000),
     "an-empty-body": Sent("POST", "/echo/small", 200),
     "a-body-of-a-get": Sent("GET", "/echo/get", 200, (), b"body"),
-    "the-head-as-it-came": Sent("GET", "/head/a%20b%2Fc?x=1&x=%C3%BC&y", 200, (("x-a", "1"), ("x_b", "2"), ("x-a", "3"))),
+    "the-head-as-it-came": Sent(
+        "GET", "/head/a%20b%2Fc?x=1&x=%C3%BC&y", 200, (("x-a", "1"), ("x_b", "2"), ("x-a", "3"))
+    ),
     "a-double-slash": Sent("GET", "/head//a", 404),
     "a-path-that-is-not-ascii": Sent("GET", "/head/%C3%BC", 200),
 }

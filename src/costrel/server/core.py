@@ -81,6 +81,7 @@ class ServerCore:
     Attributes:
         now: the clock, in seconds; it moves every `SWEEP_SECONDS`.
         heads: the ready-made heads of responses.
+        ok_heads: those of status 200 by media type, looked up once.
         has_plain_ends: whether nobody listens to the end of a request.
         trusted_proxies: who is believed about the client of a request, `None` for nobody.
         prepares_requests: whether `prepare` has anything to do.
@@ -113,6 +114,7 @@ class ServerCore:
         "loop_state",
         "max_connections",
         "now",
+        "ok_heads",
         "on_exit",
         "orphans",
         "prepares_requests",
@@ -137,6 +139,7 @@ class ServerCore:
         self.on_exit: Callable[[int], None] = on_exit
         self.heads: HeadCache = HeadCache()
         self.heads.refresh(time.time())
+        self.ok_heads: dict[str | None, bytes] = self.heads.ok_heads
         self.connections: dict[ServedConnection, None] = {}
         self.orphans: set[ServedConnection] = set()
         self.max_connections: int = settings.max_connections
