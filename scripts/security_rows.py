@@ -2,8 +2,8 @@
 
 A test proves a row when it carries ``@pytest.mark.security("B19")``, or a parameter of its table does. The tests are
 only read, never run: marks with a row in the code are found as they stand, and those that take it from a table are
-found by the texts of that table. Exits with 1 when a row has no test, or a mark names a row that is not listed and is
-not one of the groups that come with later rooms.
+found by the texts of that table. Exits with 1 when a row has no test, or a mark names neither a row nor a CVE; rows
+that are not listed belong to rooms that come later.
 
     python scripts/security_rows.py             each row with its number of tests
     python scripts/security_rows.py --tests     and their names
@@ -27,6 +27,7 @@ TESTS = ROOT / "tests"
 VECTORS = TESTS / "conformance" / "appendix_a.py"
 
 ROW = re.compile(r"[A-Z][0-9]{1,2}")
+NAME = re.compile(rf"{ROW.pattern}|CVE-[0-9]{{4}}-[0-9]+")
 
 Proofs = Mapping[str, set[str]]
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{row:4} {len(proofs.get(row, ())):3}  {description}")
         if options.tests:
             print("".join(f"          {test}\n" for test in sorted(proofs.get(row, ()))), end="")
-    odd = sorted(row for row in proofs if not ROW.fullmatch(row))
+    odd = sorted(row for row in proofs if not NAME.fullmatch(row))
     for row in odd:
         print(f"{row!r} is no row: {', '.join(sorted(proofs[row]))}")
     print(f"{len(rows) - len(missing)} of {len(rows)} rows have a test")
@@ -70,6 +71,7 @@ def find_proofs(folder: Path) -> Proofs:
 
 
 def tests_of(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield the test functions of a module, those of its classes too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
             yield node

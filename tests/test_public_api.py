@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 import sys
 from pathlib import Path
 
 import pytest
 
 import costrel
+from costrel.messages.foreign_names import _TABLES
 
 SOURCE = Path(costrel.__file__).parent
 ROOMS = sorted(f"costrel.{path.parent.name}" for path in SOURCE.glob("*/__init__.py"))
@@ -38,6 +40,28 @@ def test_the_front_door_has_the_promised_names(name: str) -> None:
     """Every settled public name is in the front door."""
 
     assert name in costrel.__all__
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("render_template", "is `costrel.render` here", id="of-another-framework"),
+        pytest.param("AppSettings", "is `costrel.app.AppSettings` here", id="of-a-room"),
+        pytest.param("Aplication", "cannot import name 'Aplication'", id="of-nobody"),
+    ],
+)
+def test_an_import_of_what_is_elsewhere_is_explained(name: str, expected: str) -> None:
+    """The first thing a newcomer gets wrong says what it is called here."""
+    with pytest.raises(ImportError, match=expected):
+        exec(f"from costrel import {name}", {})
+
+
+def test_what_an_import_is_referred_to_exists() -> None:
+    """Each name in backticks that begins with the front door's can be had there."""
+    texts = [text for text in _TABLES["costrel"].values() if text.startswith("`costrel.")]
+    paths = [text.split("`")[1].split("(")[0] for text in texts]
+
+    assert [] == [path for path in paths if pkgutil.resolve_name(path) is None]
 
 
 def test_no_front_door_name_hides_a_standard_module() -> None:

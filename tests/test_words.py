@@ -92,9 +92,9 @@ class Vocabulary:
         return False
 
     def takes(self, class_: ast.ClassDef, name: str) -> bool:
-        """Whether a class is made with the parameter; one without `__init__` takes fields, and what its bases take."""
+        """Whether a class is made with the parameter; a data class takes fields, and what its bases take."""
         makers = [node for node in class_.body if isinstance(node, Function) and node.name in ("__init__", "__new__")]
-        if makers:
+        if makers and not class_.decorator_list:
             return any(name in parameters_of(maker) for maker in makers)
         return any(
             each not in self.bases or name in self.members[each] | self.parameters[each]

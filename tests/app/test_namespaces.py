@@ -56,6 +56,14 @@ class HidingApp(App):
     settings: str
 
 
+class ConfiguredApp(App):
+    """An application that reads an attribute which another framework has too."""
+
+    def __init__(self) -> None:
+        super().__init__("test", extensions=())
+        self.config = {"DEBUG": True}
+
+
 def built(app: App) -> list[str]:
     try:
         app.build()
@@ -103,3 +111,20 @@ def test_a_value_set_on_the_app_must_not_hide_a_method() -> None:
     app.get = "x"
 
     assert ["`App.get` is hidden by a value of that name."] == built(app)
+
+
+@pytest.mark.parametrize(
+    ("app", "name", "expected"),
+    [
+        pytest.param(
+            App("t", extensions=()), "secret_key", ["`app.secret_key` was set, and nothing reads it."], id="key"
+        ),
+        pytest.param(App("t", extensions=()), "database", [], id="a-name-of-nobody"),
+        pytest.param(ConfiguredApp(), "config", [], id="a-class-that-may-read-it"),
+    ],
+)
+def test_what_configures_another_framework_is_not_set_in_vain(app: App, name: str, expected: list[str]) -> None:
+    """A key that nothing reads would be missed at the first session, far from where it was set."""
+    setattr(app, name, "x")
+
+    assert expected == built(app)

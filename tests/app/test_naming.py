@@ -156,6 +156,13 @@ def test_what_cannot_be_built(name: str, values: dict[str, object], code: str) -
     assert code == caught.value.code
 
 
+@pytest.mark.parametrize("name", ["_external", "_anchor", "_scheme"])
+def test_an_argument_of_flask_is_no_query(name: str) -> None:
+    """It would be a part of the URL that nobody wanted; the error says what it is called here."""
+    with pytest.raises(TypeError, match=f"here `{name}` is `{name[1:]}`"):
+        app_with().url_for("user", id=3, **{name: "x"})
+
+
 @pytest.mark.capability("C009")
 def test_defaults_do_not_reach_the_query() -> None:
     """What `url_defaults` adds fills the pattern and nothing else."""

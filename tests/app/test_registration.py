@@ -44,6 +44,12 @@ def test_a_verb_takes_no_methods(verb: str) -> None:
         getattr(app, verb)("/x", methods=["GET"])
 
 
+def test_an_option_of_another_framework_is_explained() -> None:
+    """``response_model`` is what everybody tries who comes from FastAPI."""
+    with pytest.raises(TypeError, match="here `response_model` is the return annotation, `-> Item`"):
+        App("test", extensions=()).get("/", response_model=dict)(print)
+
+
 def test_an_option_that_does_not_exist_is_refused() -> None:
     """A misspelt option would be ignored for ever."""
     app = App("test", extensions=())

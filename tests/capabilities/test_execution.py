@@ -17,18 +17,11 @@ from costrel.testing import AsyncTestClient
 
 @pytest.mark.capability("N04")
 @pytest.mark.pain("P4")
-def test_taken_handler_threads_hold_up_neither_files_nor_exits(tmp_path: Path) -> None:
-    """Files are read and providers are left in threads of their own, and who starves is counted."""
+def test_taken_handler_threads_hold_up_no_files(tmp_path: Path) -> None:
+    """Files are read in threads of their own, and who starves is counted."""
     (tmp_path / "large.bin").write_bytes(b"x" * 300_000)
     app = App("test", extensions=(), settings=AppSettings(threads=2))
     gate = threading.Event()
-    left: list[str] = []
-
-    def resource():
-        yield Resource()
-        left.append(threading.current_thread().name)
-
-    app.provide(Resource, resource)
 
     @app.get("/block")
     def block() -> str:
@@ -39,25 +32,26 @@ def test_taken_handler_threads_hold_up_neither_files_nor_exits(tmp_path: Path) -
     async def file() -> FileResponse:
         return FileResponse(tmp_path / "large.bin")
 
+    @app.get("/stats")
+    async def stats() -> list[int]:
+        handlers = app.execution.stats().handlers
+        return [handlers.threads, handlers.busy, handlers.waiting]
+
     async def main() -> list[object]:
         async with AsyncTestClient(app) as client:
             taken = [asyncio.create_task(client.get("/block")) for _ in range(2)]
-            while app.execution.stats().handlers.busy < 2:
+            while [2, 2, 0] != (await client.get("/stats")).json():
                 await asyncio.sleep(0)
             starving = asyncio.create_task(client.get("/block"))
-            while not app.execution.stats().handlers.waiting:
+            while [2, 2, 1] != (await client.get("/stats")).json():
                 await asyncio.sleep(0)
             size = len((await client.get("/file")).content)
-            stats = app.execution.stats().handlers
+            shown = (await client.get("/stats")).json()
             gate.set()
             answers = [(await task).text for task in (*taken, starving)]
-            return [size, (stats.threads, stats.busy, stats.waiting), answers]
+            return [size, shown, answers]
 
-    assert [300_000, (2, 2, 1), ["done"] * 3] == asyncio.run(main())
-
-
-class Resource:
-    """Something that is opened and closed in threads."""
+    assert [300_000, [2, 2, 1], ["done"] * 3] == asyncio.run(main())
 
 
 @pytest.mark.capability("N23")

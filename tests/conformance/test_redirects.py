@@ -158,6 +158,57 @@ def test_the_slash_redirect_of_a_route_that_takes_anything(path: str) -> None:
     assert not location.startswith(("//", "/\\", "/%5c", "/%5C", "/%2f", "/%2F"))
 
 
+@pytest.mark.security("E4")
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        pytest.param("/caf%C3%A9", "/caf%C3%A9/", id="not-ascii"),
+        pytest.param("/a%20b", "/a%20b/", id="space"),
+        pytest.param("/100%25", "/100%25/", id="percent"),
+        pytest.param("/a%2541", "/a%2541/", id="encoded-twice-by-the-client"),
+        pytest.param("/a%3Fb%23c", "/a%3Fb%23c/", id="marks-of-a-url"),
+        pytest.param("/x%0d%0aSet-Cookie:a=b", "/x%0D%0ASet-Cookie:a=b/", id="line-break"),
+        pytest.param("/%5cevil.example", "/evil.example/", id="backslash"),
+    ],
+)
+def test_the_slash_redirect_is_encoded_once(path: str, location: str) -> None:
+    """Who follows it arrives: what was encoded stays encoded, and is not encoded again."""
+    app = App(extensions=())
+    app.add_route("/{path:path}/", lambda path: "x", name="page", trailing_slash="redirect")
+    with app.test_client() as client:
+        response, followed = client.get(path), client.get(path, follow_redirects=True)
+
+    assert (308, location, 200) == (response.status_code, response.headers["location"], followed.status_code)
+
+
+@pytest.mark.security("E2")
+@pytest.mark.security("E4")
+@pytest.mark.parametrize(
+    ("path", "status_code", "location"),
+    [
+        pytest.param("/old/x?q=1", 308, "/x?q=1", id="plain"),
+        pytest.param("/old/caf%C3%A9", 308, "/caf%C3%A9", id="not-ascii"),
+        pytest.param("/old/a%2541", 308, "/a%2541", id="encoded-twice-by-the-client"),
+        pytest.param("/old/%5cevil.example", 308, "/%5Cevil.example", id="backslash-stays-encoded"),
+        pytest.param("/old/https://evil.example", 308, "/https://evil.example", id="url-is-a-path"),
+        pytest.param("/old/x?q=%0d%0aSet-Cookie:a=b", 308, "/x?q=%0d%0aSet-Cookie:a=b", id="line-break"),
+        pytest.param("/old//evil.example", 404, None, id="empty-segment"),
+        pytest.param("/old/%2fevil.example", 404, None, id="encoded-slash"),
+        pytest.param("/old/..", 404, None, id="dots"),
+        pytest.param("/old/.//evil.example", 404, None, id="dots-before-a-host"),
+        pytest.param("/old/%2e%2e/evil.example", 404, None, id="encoded-dots"),
+    ],
+)
+def test_a_moved_route_stays_on_the_site(path: str, status_code: int, location: str | None) -> None:
+    """What a client puts into a parameter is part of a path, or there is no such address."""
+    app = App(extensions=())
+    app.add_redirect("/old/{path:path}", "/{path:path}")
+    with app.test_client() as client:
+        response = client.get(path)
+
+    assert (status_code, location) == (response.status_code, response.headers.get("location"))
+
+
 @pytest.mark.security("E3")
 @pytest.mark.parametrize("target", ['/"><script>alert(1)</script>', "/'onload=x", "/<img src=x>"])
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from costrel.messages import Request, Response
-from costrel.messages.foreign_names import _OWN, _TABLES, explain_foreign_name
+from costrel.messages import Request, Response, WebSocket
+from costrel.messages.foreign_names import _OWN, _TABLES, explain_foreign_name, is_foreign_name
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from costrel.messages.foreign_names import _OWN, _TABLES, explain_foreign_name
         ("Request", "get_json", "`request.get_json` is `request.json()` here."),
         ("Response", "set_data", "`response.set_data` is `response.body = ...`, in bytes here."),
         ("WebSocket", "send_text", "`socket.send_text` is `await socket.send(message)` here."),
+        ("costrel", "render_template", "`costrel.render_template` is `costrel.render` here."),
         ("App", "include_router", "`app.include_router` is `app.register(blueprint, prefix=...)` here."),
         ("Request", "hedaers", "'Request' object has no attribute 'hedaers'; is `headers` meant?"),
         ("Request", "zzzz", "'Request' object has no attribute 'zzzz'"),
@@ -29,7 +30,15 @@ def test_no_row_explains_a_name_that_exists():
     """The table is asked only for names that are missing, so it holds none that are there."""
     assert set() == {name for name in _TABLES["Request"] if hasattr(Request, name)}
     assert set() == {name for name in _TABLES["Response"] if hasattr(Response, name)}
-    assert all(not set(rows) & set(_OWN[class_name].split()) for class_name, rows in _TABLES.items())
+    assert set() == {name for name in _TABLES["WebSocket"] if hasattr(WebSocket, name)}
+    assert all(not set(rows) & set(_OWN.get(class_name, "").split()) for class_name, rows in _TABLES.items())
+
+
+def test_a_foreign_name_is_told_from_a_misspelt_one():
+    """Only what another framework has is foreign."""
+    asked = [("App", "secret_key"), ("App", "secret_kee"), ("Other", "secret_key")]
+
+    assert [True, False, False] == [is_foreign_name(*each) for each in asked]
 
 
 def test_the_nearest_names_exist():

@@ -178,24 +178,39 @@ def test_a_client_that_leaves_closes_the_stream() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declared", "is_right"),
+    ("declared", "sent"),
     [
-        pytest.param(4, False, id="one-more-than-there-is"),
-        pytest.param(3, True, id="as-long-as-it-is"),
-        pytest.param(2, False, id="one-less-than-there-is"),
+        pytest.param(4, [(b"ab", False), (b"c", False)], id="one-more-than-there-is"),
+        pytest.param(3, [(b"ab", False), (b"c", False), (b"", True)], id="as-long-as-it-is"),
+        pytest.param(2, [(b"ab", False), (b"", True)], id="one-less-than-there-is"),
+        pytest.param(1, [(b"a", True)], id="two-less-than-there-is"),
     ],
 )
-def test_a_stream_is_as_long_as_its_head_says(declared: int, is_right: bool) -> None:
-    """One that is not is broken off, never padded and never ended cleanly."""
+@pytest.mark.security("A49")
+def test_a_stream_is_as_long_as_its_head_says(declared: int, sent: list[object]) -> None:
+    """One that is longer is cut; one that is shorter is broken off, never padded and never ended cleanly."""
     sink = Sink()
     response = stream("ab", "c", content_length=declared)
-    if is_right:
+    if declared <= 3:
         send(response, sink=sink)
     else:
         with pytest.raises(ValueError, match=f"Content-Length is {declared}"):
             send(response, sink=sink)
 
-    assert is_right == ((b"", True) in sink.log)
+    assert sent == sink.log[1:]
+
+
+@pytest.mark.security("A48")
+@pytest.mark.parametrize("value", [b"1\r\nx-b: 2", b"1\nx-b: 2", b"1\0"])
+def test_a_field_cannot_bring_another(value: bytes) -> None:
+    """A field that was set behind the back of the checks stops the response before its head."""
+    sink = Sink()
+    response = Response("a")
+    response.headers.raw.append((b"x-a", value))
+    with pytest.raises(ValueError, match="line break"):
+        send(response, sink=sink)
+
+    assert sink.log == []
 
 
 @pytest.mark.parametrize(("declared", "body"), [(b"4", None), (b"3", b"abc"), (b"2", b"ab"), (b"x", b"abc")])

@@ -11,6 +11,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 
 from costrel.http import MultiDict
+from costrel.messages import Response, send_file
 from costrel.pages.hints import find_hints
 
 
@@ -41,11 +42,13 @@ NAMES = {
     "MultiDict": MultiDict,
     "OperationalError": OperationalError,
     "Order": Order,
+    "Response": Response,
     "asyncio": asyncio,
     "json": json,
     "load": load,
     "nothing": None,
     "os": os,
+    "send_file": send_file,
     "stream": stream,
 }
 
@@ -99,6 +102,9 @@ NAMES = {
         pytest.param("'x'.uper()", "Did you mean `upper`?", id="misspelt-attribute"),
         pytest.param("from json import lods", "Did you mean `loads`?", id="misspelt-import"),
         pytest.param("os.environ['NOT_SET_AT_ALL']", "`NOT_SET_AT_ALL` is not set", id="environment"),
+        pytest.param("Response().set_cookie('a', max_age=3)", "Here `max_age` is `max_age_seconds`", id="set-cookie"),
+        pytest.param("send_file('a', as_attachment=True)", "Here `as_attachment` is `filename`", id="send-file"),
+        pytest.param("Response('a', mimetype='text/css')", "Here `mimetype` is `media_type`", id="a-class-of-ours"),
         pytest.param("open('gone/file.txt')", f"the working directory, `{Path.cwd()}`", id="relative-path"),
     ],
 )

@@ -95,6 +95,17 @@ def test_missing_values_are_named() -> None:
     assert 'Write url_for("x", a=…, b=…).' == caught.value.mistake.fix
 
 
+def test_values_under_another_name_are_named() -> None:
+    """Whoever gives ``filename`` where the pattern has ``path`` reads both in one message."""
+    with pytest.raises(ProgrammerError) as caught:
+        index(("static", "/static/{path:path}")).build("static", {"filename": "site.css"})
+
+    assert (
+        "The pattern is `/static/{path:path}`; a value that is `None` counts as not given. "
+        "Given was `filename`, which the pattern does not have."
+    ) == caught.value.mistake.why
+
+
 def test_a_missing_value_of_a_host_is_named() -> None:
     """The host counts as part of the pattern."""
     with pytest.raises(ProgrammerError) as caught:

@@ -109,7 +109,7 @@ def test_event_of_a_request(kit: Any) -> None:
             fields = dict(application.events)["request_finished"]
 
             assert 0 < fields.pop("duration_seconds") < 5
-            assert fields.pop("bytes_sent") == len(wire.text)
+            assert fields.pop("bytes_sent") == len(b"GET /1 ")
             assert {
                 "method": "GET",
                 "path": "/1",

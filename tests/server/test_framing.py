@@ -40,7 +40,10 @@ def test_version(version: str, raw: bytes, is_refused: bool) -> None:
     assert is_refused == (refusal is not None and refusal.status_code == 505)
 
 
-@pytest.mark.security("A31-A34")
+@pytest.mark.security("A31")
+@pytest.mark.security("A32")
+@pytest.mark.security("A33")
+@pytest.mark.security("A34")
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

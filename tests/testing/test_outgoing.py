@@ -107,6 +107,14 @@ def test_a_file_becomes_a_part(given: Any, head: bytes, content: bytes) -> None:
     )
 
 
+def test_an_option_that_does_not_exist_is_refused() -> None:
+    """A misspelt one would be ignored, and the test would prove nothing."""
+    with pytest.raises(
+        TypeError, match="no option 'query_string'; here `query_string` is `params`; the options are auth"
+    ):
+        build(query_string={"a": 1})
+
+
 def test_fields_and_files_share_a_form() -> None:
     """With `files` the fields of `data` are parts too, lists repeated."""
     outgoing = build(files=[("f", b"1"), ("f", b"2")], data={"a": ["x", "y"], "n": 3, "none": None, "yes": True})

@@ -23,7 +23,7 @@ from costrel.app.extensions import DEFAULT_EXTENSIONS
 from costrel.app.fallthrough import pass_on
 from costrel.app.frozen import FrozenApp
 from costrel.app.lifecycle import current_loop_state
-from costrel.app.namespaces import hidden_by_class, hidden_by_values
+from costrel.app.namespaces import hidden_by_class, hidden_by_values, unread_values
 from costrel.app.naming import url_for
 from costrel.app.registration import AnyLayer
 from costrel.errors import Mistake
@@ -115,7 +115,7 @@ class App(Assembly):
         self._own_names = frozenset(vars(self))
 
     def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
-        raise AttributeError(explain_foreign_name("App", name))
+        raise AttributeError(explain_foreign_name("App", name), name=name)
 
     def __repr__(self) -> str:
         return f"<App {self.name!r}>"
@@ -248,6 +248,7 @@ class App(Assembly):
             *hidden_by_values(state, State),
             *hidden_by_class(type(self), App, self._own_names),
             *hidden_by_values(self, App),
+            *unread_values(self, App),
         ]
 
     def make_globals(self) -> Globals:

@@ -13,7 +13,7 @@ from costrel.app.frozen import RouteInfo, Target
 from costrel.app.registration import RouteDefinition, where_of
 from costrel.app.resource import Resource
 from costrel.app.scopes import Scope
-from costrel.errors import Mistake
+from costrel.errors import Mistake, NotFound
 from costrel.handling import Endpoint, HookSpec, RouteSpec, compile_endpoint, path_annotations
 from costrel.http import is_token
 from costrel.messages import RedirectResponse, Request, Response
@@ -36,7 +36,11 @@ def redirect_handler(target: Pattern, status_code: int) -> Callable[[Request], R
     """Make the handler of a redirect in the table: same parameters, query string kept."""
 
     def redirect(request: Request) -> Response:
-        path, _ = target.format(request.path_params)
+        try:
+            path, _ = target.format(request.path_params)
+        except ValueError as error:
+            # The client's own values, `..` for one, make no path there.
+            raise NotFound from error
         query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
         return RedirectResponse(f"{request.root_path}{request.mount_prefix}{path}{query}", status_code)
 

@@ -7,8 +7,9 @@ something that is there already would hide it, for this code or for the framewor
 from __future__ import annotations
 
 from costrel.errors import Mistake
+from costrel.messages import explain_foreign_name, is_foreign_name
 
-__all__ = ["hidden_by_class", "hidden_by_values"]
+__all__ = ["hidden_by_class", "hidden_by_values", "unread_values"]
 
 
 def hidden_by_class(cls: type, base: type, taken: frozenset[str] = frozenset()) -> list[Mistake]:
@@ -41,6 +42,26 @@ def hidden_by_values(subject: object, base: type) -> list[Mistake]:
         _hides(name, type(subject), base)
         for name in sorted(vars(subject))
         if not name.startswith("__") and callable(getattr(base, name, None))
+    ]
+
+
+def unread_values(subject: object, base: type) -> list[Mistake]:
+    """Return a mistake for each attribute of an object by which another framework is configured.
+
+    It would have no effect, and nobody would say so. A class of the application's own may read what it likes.
+    """
+    if type(subject) is not base:
+        return []
+    return [
+        Mistake(
+            "COS-APP-045",
+            f"`app.{name}` was set, and nothing reads it.",
+            where=f"{base.__module__}.{base.__qualname__}",
+            why="It is the name of another framework; setting it here would change nothing.",
+            fix=explain_foreign_name(base.__name__, name),
+        )
+        for name in sorted(vars(subject))
+        if is_foreign_name(base.__name__, name)
     ]
 
 

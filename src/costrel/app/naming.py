@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from costrel.app.frozen import FrozenApp
 from costrel.app.mounting import MountedApp
 from costrel.errors import Mistake, ProgrammerError
-from costrel.http import URL, encode_component, format_query
-from costrel.messages import AppSettings, Request
+from costrel.http import URL, encode_component, encode_path, format_query
+from costrel.messages import AppSettings, Request, explain_foreign_option
 
 __all__ = ["NamingApp", "url_for"]
 
@@ -45,6 +45,7 @@ def url_for(
 
     Raises:
         ProgrammerError: no such route, a missing value, or an external URL with nothing to base it on.
+        TypeError: an argument of Flask's that has another name here.
     """
     if request is not None and name.startswith("."):
         blueprint = request.blueprint
@@ -58,12 +59,16 @@ def url_for(
             function(name, values)
     built = frozen.names.build(name, values)
     query = {key: value for key, value in built.leftover.items() if key in given}
-    text = f"{prefix}{built.path}" + (f"?{format_query(query)}" if query else "")
+    for key in query:
+        explained = explain_foreign_option("url_for", key)
+        if explained is not None:
+            raise TypeError(f"{explained}, and other keywords become the query string")
+    text = f"{encode_path(prefix)}{built.path}" + (f"?{format_query(query)}" if query else "")
     if anchor is not None:
         text += f"#{encode_component(anchor)}"
     is_here = built.host is None or (request is not None and built.host == request.host)
     if not external and scheme is None and is_here:
-        return f"{request.root_path if request is not None else ''}{text}"
+        return f"{encode_path(request.root_path) if request is not None else ''}{text}"
     return _external(app, request, text, built.host, scheme)
 
 
@@ -101,13 +106,13 @@ def _external(app: NamingApp, request: Request | None, text: str, host: str | No
     base = app.settings.base_url
     if base is not None:
         origin = URL(base)
-        root = origin.path.rstrip("/") or (request.root_path if request is not None else "")
+        root = origin.raw_path.rstrip("/") or (encode_path(request.root_path) if request is not None else "")
         return f"{scheme or origin.scheme}://{_with_port(host, origin.authority)}{root}{text}"
     if request is not None and request.method:
         allowed = app.settings.allowed_hosts
         authority = request.headers.get("host", "")
         if host is not None or (authority and (not allowed or request.host in allowed)):
-            return f"{scheme or request.scheme}://{_with_port(host, authority)}{request.root_path}{text}"
+            return f"{scheme or request.scheme}://{_with_port(host, authority)}{encode_path(request.root_path)}{text}"
     raise ProgrammerError(
         Mistake(
             "COS-APP-030",

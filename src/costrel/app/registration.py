@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, TypeVar, Unpack, runtime_checkable
 
 from costrel.errors import ConfigurationError, Mistake
 from costrel.handling import HookSpec, Provider
-from costrel.messages import BindableLayer, Layer, RouteOptions, TextAs, TrailingSlash
+from costrel.messages import BindableLayer, Layer, RouteOptions, TextAs, TrailingSlash, refuse_options
 
 __all__ = ["AnyLayer", "ErrorHandler", "Registrar", "RouteDefinition", "caller_where", "not_open", "where_of"]
 
@@ -167,8 +167,7 @@ class Registrar:
         self.check_open("add_route")
         unknown = set(options) - RouteOptions.__optional_keys__
         if unknown:
-            known = ", ".join(sorted(RouteOptions.__optional_keys__))
-            raise TypeError(f"a route has no option {', '.join(map(repr, sorted(unknown)))}; the options are {known}")
+            raise refuse_options("a route", unknown, RouteOptions.__optional_keys__)
         given = (methods,) if isinstance(methods, str) else methods
         upper = frozenset(method.upper() for method in given)
         self.recorded.routes.append(RouteDefinition(path, upper, handler, options, where_of(handler)))

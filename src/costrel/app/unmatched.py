@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from costrel.app.frozen import Target
 from costrel.errors import MethodNotAllowed, NotFound, UpgradeRequired
-from costrel.http import relative_redirect
+from costrel.http import decode_path, relative_redirect
 from costrel.messages import RedirectResponse, Request, Response
 from costrel.routing import RouteTable
 
@@ -34,8 +34,9 @@ def answer_unmatched(routes: RouteTable[Target], debug: bool) -> Callable[[Reque
             return Response(None, 204, {"Allow": every_method})
         found = routes.explain(request)
         if found.redirect_to is not None:
-            prefix = request.root_path + request.mount_prefix
-            return RedirectResponse(relative_redirect(prefix + found.redirect_to, request.query_string), 308)
+            # The table gives the path encoded; the prefixes are not, and what is put together is encoded once.
+            path = request.root_path + request.mount_prefix + decode_path(found.redirect_to.encode("ascii"))
+            return RedirectResponse(relative_redirect(path, request.query_string), 308)
         # A method that is allowed was tried, and every handler has passed the request on.
         if found.allowed and (request.method not in found.allowed or request.method == "OPTIONS"):
             if request.method == "OPTIONS":

@@ -138,7 +138,7 @@ class ASGIGateway:
     def _emit_end(self, request: Request, exchange: ASGIExchange, started_at: float) -> None:
         """Tell the listeners what became of the request."""
         application = self._application
-        if application.listens("early_response") and not exchange.body_complete and _has_body(request):
+        if application.listens("early_response") and _left_body(request, exchange):
             application.emit("early_response", {"request": request, "status_code": exchange.status_code})
         if application.listens("request_finished"):
             emit_finished(application, request, exchange.status_code, exchange.bytes_sent, started_at)
@@ -283,6 +283,9 @@ def _raises_after_disconnect(scope: Message) -> bool:
     return (int(major), int(minor or 0)) >= (2, 4)
 
 
-def _has_body(request: Request) -> bool:
-    headers = request.headers
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+def _left_body(request: Request, exchange: ASGIExchange) -> bool:
+    """Whether some of the body was never received; what a server says after all of it is not waited for."""
+    if exchange.body_complete:
+        return False
+    length = request.content_length
+    return "transfer-encoding" in request.headers if length is None else exchange.bytes_received < length

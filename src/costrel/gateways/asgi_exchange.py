@@ -38,6 +38,7 @@ class ASGIExchange:
 
     Attributes:
         status_code: of the response, 0 before its head was sent.
+        bytes_received: how much of the request's body the server has given.
         bytes_sent: how much of the body was given to the server.
         is_complete: whether the server has the whole response.
         watches_stream: whether to listen for a disconnect once the head was sent, because the server's `send` does not
@@ -60,6 +61,7 @@ class ASGIExchange:
         "_types",
         "_wants_listener",
         "body_complete",
+        "bytes_received",
         "bytes_sent",
         "channel",
         "early_hints",
@@ -76,6 +78,7 @@ class ASGIExchange:
         "watches_stream",
     )
 
+    bytes_received: int
     bytes_sent: int
     early_hints: bool
     is_aborted: bool
@@ -92,7 +95,7 @@ class ASGIExchange:
         self.tls: TLSInfo | None = None
         self.channel: WebSocketChannel | None = None
         self.request_trailers: RequestHeaders | None = None
-        self.status_code = self.bytes_sent = 0
+        self.status_code = self.bytes_sent = self.bytes_received = 0
         self.is_complete = self.is_aborted = self.watches_stream = False
         extensions = scope.get("extensions")
         if extensions:
@@ -316,7 +319,9 @@ class ASGIExchange:
         if message["type"] != "http.request":
             self.lose()
             return
-        self._held += message.get("body", b"")
+        piece = message.get("body", b"")
+        self.bytes_received += len(piece)
+        self._held += piece
         if not message.get("more_body", False):
             self.body_complete = True
 

@@ -29,12 +29,15 @@ async def start_stream(request: Request, response: Response) -> Response:
         response = (await cast("Resolvable", response).resolve(request)).owned_by(request.exchange)
     body = response.body
     if isinstance(body, StreamBody):
-        lane = request.exchange.loop_state.handlers
+        loop_state = request.exchange.loop_state
 
         def run_sync(pull: Callable[[], _T]) -> Awaitable[_T]:
-            return hop(lane, request.worker, _call, pull)
+            return hop(loop_state.handlers, request.worker, _call, pull)
 
-        body.attach(run_sync)
+        def run_close(close: Callable[[], _T]) -> Awaitable[_T]:
+            return hop(loop_state.cleanup, request.worker, _call, close)
+
+        body.attach(run_sync, run_close)
         if not getattr(response, "send_head_first", False):
             try:
                 await body.prime()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from costrel.errors import ClientDisconnected, RequestAbandoned, ServiceUnavailable
 from costrel.execution import (
+    Claim,
     DeadlineExceeded,
     Lane,
     Outcome,
@@ -27,6 +28,21 @@ __all__ = ["Guard", "report_abandoned", "watched_hop"]
 
 _R = TypeVar("_R")
 Core = Callable[[Request, Any], Any]
+
+
+class _Leaver:
+    """Cancels a task when its client leaves. It holds nothing of the request but the claim, so there is no cycle."""
+
+    __slots__ = ("_claim", "has_cancelled", "task")
+
+    def __init__(self, task: asyncio.Task[object], claim: Claim) -> None:
+        self.task: asyncio.Task[object] | None = task
+        self.has_cancelled: bool = False
+        self._claim = claim
+
+    def __call__(self) -> None:
+        if self.task is not None:
+            self.has_cancelled = cancel_claimed(self.task, self._claim)
 
 
 class Guard:
@@ -68,19 +84,25 @@ class Guard:
             return await self._with_deadline(request, core, argument)
         task = cast("asyncio.Task[object]", asyncio.current_task())
         cancelling_before = task.cancelling()
-        is_ours = False
-
-        def leave() -> None:
-            nonlocal is_ours
-            is_ours = cancel_claimed(task, request.claim)
-
-        request.exchange.on_disconnect(leave)
+        if request.exchange.is_disconnected:
+            # Nothing is cancelled that has not begun: the cancellation would hit whatever comes next.
+            request.claim.take(Outcome.ABANDONED)
+            raise ClientDisconnected
+        leaver = _Leaver(task, request.claim)
+        request.exchange.on_disconnect(leaver)
         try:
-            return await self._with_deadline(request, core, argument)
+            response = await self._with_deadline(request, core, argument)
         except (asyncio.CancelledError, RequestAbandoned):
-            if is_ours and task.uncancel() <= cancelling_before:
+            if leaver.has_cancelled and task.uncancel() <= cancelling_before:
                 raise ClientDisconnected from None
             raise
+        finally:
+            leaver.task = None
+        if leaver.has_cancelled:
+            # The handler has swallowed the cancellation, and nobody is left to take its answer.
+            task.uncancel()
+            raise ClientDisconnected
+        return response
 
     @staticmethod
     async def _with_deadline(request: Request, core: Core, argument: object) -> Response:

@@ -9,10 +9,12 @@ any type stands, so ``page: int = Query(1)`` must type-check for every type of `
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, fields
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from costrel.messages import refuse_options
 
 __all__ = [
     "UNSET",
@@ -65,6 +67,11 @@ class ValueMarker:
     description: str = ""
     deprecated: bool = False
 
+    def __new__(cls, *_: object, **options: object) -> Self:
+        """Refuse an option that does not exist in words that help."""
+        _check_options(cls, options)
+        return object.__new__(cls)
+
 
 @dataclass(frozen=True, slots=True)
 class QueryMarker(ValueMarker):
@@ -115,6 +122,17 @@ class DependsMarker:
     factory: Callable[..., object] | None = None
     _: KW_ONLY
     use_cache: bool = True
+
+    def __new__(cls, *_: object, **options: object) -> Self:
+        """Refuse an option that does not exist in words that help."""
+        _check_options(cls, options)
+        return object.__new__(cls)
+
+
+def _check_options(cls: type, options: Mapping[str, object]) -> None:
+    known = {field.name for field in fields(cls)}
+    if not options.keys() <= known:
+        raise refuse_options(cls.__name__.removesuffix("Marker"), options.keys() - known, known)
 
 
 Marker = ValueMarker | DependsMarker

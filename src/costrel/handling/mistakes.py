@@ -146,14 +146,16 @@ def late_exit(signature: Signature, provider: Provider, kind: str) -> Mistake:
     )
 
 
-def misplaced(signature: Signature, name: str, what: str, where_allowed: str) -> Mistake:
+def misplaced(
+    signature: Signature, name: str, what: str, where_allowed: str, fix: str = "Take the parameter away."
+) -> Mistake:
     """014: a value that exists only elsewhere."""
     return Mistake(
         "COS-HANDLER-014",
         f"Parameter `{name}` of `{signature.name}` is {what}, which there is none of here.",
         signature.where,
         why=f"It exists only in {where_allowed}.",
-        fix="Take the parameter away.",
+        fix=fix,
     )
 
 

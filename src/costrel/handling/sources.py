@@ -101,7 +101,8 @@ def find_given(
     if issubclass(bare, Response):
         if role == "after":
             return "response"
-        raise ConfigurationError(texts.misplaced(signature, name, "a `Response`", "hooks after the handler"))
+        fix = "Take it away, and return the response:   return Response(…)   or   return value, status, headers"
+        raise ConfigurationError(texts.misplaced(signature, name, "a `Response`", "hooks after the handler", fix))
     if issubclass(bare, BaseException):
         if role == "teardown":
             return "failure"

@@ -18,7 +18,8 @@ from costrel.messages.extending import AppSetup, Extension, Responder
 from costrel.messages.failure import Failure
 from costrel.messages.file_body import FileBody, FileSlice
 from costrel.messages.files import FileResponse, send_file
-from costrel.messages.foreign_names import explain_foreign_name
+from costrel.messages.foreign_names import explain_foreign_name, is_foreign_name
+from costrel.messages.foreign_options import explain_foreign_option, refuse_options
 from costrel.messages.forms import FormData, UploadFile, parse_form
 from costrel.messages.forwarding import apply_forwarded
 from costrel.messages.json_body import JSONReader, check_json_shape, decode_json, is_bounded_type, is_json_media_type
@@ -112,14 +113,17 @@ __all__ = [
     "encode_json",
     "end_exchange",
     "explain_foreign_name",
+    "explain_foreign_option",
     "find_socket_body",
     "head_fields",
     "is_bounded_type",
+    "is_foreign_name",
     "is_json_media_type",
     "parse_form",
     "parse_setting",
     "read_content",
     "read_last_event_id",
+    "refuse_options",
     "send_file",
     "send_response",
     "switching_response",

@@ -16,7 +16,14 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
-from costrel.errors import BadRequest, ClientDisconnected, ContentTooLarge, UnsupportedMediaType
+from costrel.errors import (
+    BadRequest,
+    ClientDisconnected,
+    ContentTooLarge,
+    HTTPError,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
 from costrel.http import RequestHeaders, essence_of
 from costrel.messages.exchange import Exchange
 from costrel.messages.limits import MessageLimits
@@ -30,6 +37,7 @@ __all__ = [
     "STREAMED",
     "Content",
     "ContentCounter",
+    "ReadFailure",
     "SpooledContent",
     "Streamed",
     "read_content",
@@ -46,6 +54,33 @@ class Streamed(Enum):
 
 
 STREAMED: Final = Streamed.STREAMED
+
+
+class ReadFailure:
+    """Stands where content would be when reading it has failed, so that its rest is never taken for all of it.
+
+    Args:
+        error: what ended the reading: an `HTTPError`, or a cancellation.
+    """
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: BaseException) -> None:
+        # Never the one that was raised: its traceback leads back to the request.
+        self._error: HTTPError = RequestTimeout("The body was not read to its end.")
+        if isinstance(error, HTTPError):
+            self._error = _twin_of(error)
+
+    def again(self) -> HTTPError:
+        """Return the error to raise for whoever asks for the content now."""
+        return _twin_of(self._error)
+
+
+def _twin_of(error: HTTPError) -> HTTPError:
+    twin = type(error).__new__(type(error))
+    twin.args = error.args
+    vars(twin).update(vars(error))
+    return twin
 
 
 class SpooledContent:

@@ -170,8 +170,10 @@ class EventStreamBody(StreamBody):
     async def aclose(self) -> None:
         """Stop what the generator waits for, close it and tell the callbacks of `on_finish`."""
         self._forget_exchange()
-        await self._cancel_step()
-        await super().aclose()
+        try:
+            await self._cancel_step()
+        finally:
+            await super().aclose()
 
     async def _next_or_none(self) -> bytes | None:
         """Return the next event, `None` at the end: a coroutine cannot raise `StopAsyncIteration`'s meaning through."""

@@ -1,7 +1,7 @@
 """Names of other frameworks, and what they are called here.
 
 People come from Flask, Starlette, FastAPI and Django, and their fingers know the names of those. `Request`, `Response`,
-`WebSocket` and `App` ask this table when an attribute does not exist; it costs nothing as long as everything exists.
+`WebSocket`, `App` and the front door ask this table when an attribute does not exist; it costs nothing as long as everything exists.
 Rows are sorted within each class. A name that no table has gets the name that is nearest to it.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-__all__ = ["explain_foreign_name"]
+__all__ = ["explain_foreign_name", "is_foreign_name"]
 
 _REQUEST = {
     "COOKIES": "`request.cookies`",
@@ -133,7 +133,6 @@ _RESPONSE = {
 _WEB_SOCKET = {
     "application_state": "not there: `receive` and `send` raise `Disconnect` when it is closed",
     "client_state": "not there: `receive` and `send` raise `Disconnect` when it is closed",
-    "closed": "not there: `receive` and `send` raise `Disconnect` when it is closed",
     "connected": "not there: `receive` and `send` raise `Disconnect` when it is closed",
     "iter_bytes": "`async for message in socket`",
     "iter_json": "`async for message in socket`, with `decode_json`, or `await socket.receive_json()`",
@@ -161,7 +160,6 @@ _APP = {
     "add_websocket_route": "`app.websocket(path)`",
     "after_serving": "`app.on_stop`",
     "api_route": "`app.route(...)`",
-    "app_context": "`app.test_request_context()`",
     "app_template_filter": "`app.template_filter`",
     "async_to_sync": "not needed: `def` and `async def` handlers stand side by side",
     "before_first_request": "`app.on_start`",
@@ -174,7 +172,6 @@ _APP = {
     "error_handler_spec": "`app.errorhandler(...)`",
     "exception_handler": "`app.errorhandler(...)`",
     "exception_handlers": "`app.errorhandler(...)`",
-    "extensions": "`App(extensions=[...])` or `app.install(extension)`",
     "include_router": "`app.register(blueprint, prefix=...)`",
     "jinja_env": "`app.template_filter` and `app.context_processor`",
     "logger": "`logging.getLogger(__name__)`",
@@ -194,23 +191,57 @@ _APP = {
     "shell_context_processor": "not there",
     "static_folder": "the settings of the static files",
     "teardown_appcontext": "`app.teardown_request`",
-    "template_test": "`app.template_filter`",
     "test_cli_runner": "`click.testing.CliRunner` with `app.cli`",
     "url_map": "`app.endpoints`",
     "url_path_for": "`app.url_for(name, ...)`",
-    "url_value_preprocessor": "`app.before_request`",
     "user_middleware": "`App(use=[...])`",
     "view_functions": "`app.endpoints`",
     "websocket_route": "`app.websocket(path)`",
     "wsgi_app": "the app itself: it is a WSGI and an ASGI application",
 }
 
+_FRONT_DOOR = {
+    "APIRouter": "`costrel.Blueprint`",
+    "AppSettings": "`costrel.app.AppSettings`",
+    "AsyncTestClient": "`costrel.testing.AsyncTestClient`, or `app.async_test_client()`",
+    "BackgroundTask": "`costrel.after_response(function, ...)`",
+    "BackgroundTasks": "`costrel.after_response(function, ...)`",
+    "BaseHTTPMiddleware": "a function, `async def layer(request, call_next)`, in `use=[layer]`",
+    "Extension": "`costrel.app.Extension`",
+    "FastAPI": "`costrel.App`",
+    "Flask": "`costrel.App`",
+    "Globals": "`costrel.app.Globals`",
+    "HTTPException": "`costrel.HTTPError`",
+    "Middleware": "`App(use=[layer])`",
+    "Mount": "`app.mount(path, other_app)`",
+    "Path": "not needed: a parameter with the name of one in the pattern is read from the path",
+    "PlainTextResponse": "`costrel.TextResponse`",
+    "Provider": "`costrel.app.Provider`",
+    "Quart": "`costrel.App`",
+    "RedirectResponse": "`costrel.redirect(location)`",
+    "Responder": "`costrel.app.Responder`",
+    "Route": "`@app.get(path)`, or `app.add_route(path, handler)`",
+    "Router": "`costrel.Blueprint`",
+    "Security": "`costrel.Depends`",
+    "ServerSettings": "`costrel.server.ServerSettings`",
+    "Starlette": "`costrel.App`",
+    "State": "`costrel.app.State`",
+    "StreamingResponse": "`costrel.StreamResponse`",
+    "TestClient": "`costrel.testing.TestClient`, or `app.test_client()`",
+    "WebSocketDisconnect": "`costrel.Disconnect`",
+    "copy_current_request_context": "not needed: a request that has ended is not used any more",
+    "jsonify": "not needed: return the `dict` or list, or a `JSONResponse`",
+    "make_response": "`costrel.Response`, or `return value, status, headers`",
+    "render_template": "`costrel.render`",
+    "stream_with_context": "not needed: a generator has its request until it ends",
+}
+
 _TABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"App": _APP, "Request": _REQUEST, "Response": _RESPONSE, "WebSocket": _WEB_SOCKET}
+    {"App": _APP, "Request": _REQUEST, "Response": _RESPONSE, "WebSocket": _WEB_SOCKET, "costrel": _FRONT_DOOR}
 )
 
 _VARIABLES: Mapping[str, str] = MappingProxyType(
-    {"App": "app", "Request": "request", "Response": "response", "WebSocket": "socket"}
+    {"App": "app", "Request": "request", "Response": "response", "WebSocket": "socket", "costrel": "costrel"}
 )
 
 _OWN: Mapping[str, str] = MappingProxyType(
@@ -241,11 +272,17 @@ _OWN: Mapping[str, str] = MappingProxyType(
 """The names that there are, to find the nearest of."""
 
 
+def is_foreign_name(class_name: str, name: str) -> bool:
+    """Whether another framework's object of this kind has an attribute that does not exist here."""
+    return name in _TABLES.get(class_name, {})
+
+
 def explain_foreign_name(class_name: str, name: str) -> str:
     """Say what to write instead of an attribute that does not exist.
 
     Args:
-        class_name: ``App``, ``Request``, ``Response`` or ``WebSocket``; any other has no table.
+        class_name: ``App``, ``Request``, ``Response`` or ``WebSocket``, or ``costrel`` for what is imported from there;
+            any other has no table.
         name: the attribute that was asked for.
 
     Returns:

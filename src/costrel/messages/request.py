@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from inspect import isawaitable
 from typing import Any, Protocol, TypeVar
 
-from costrel.errors import BodyNotRead, BodyStreamed, Mistake, ProgrammerError
+from costrel.errors import BodyNotRead, BodyStreamed, HTTPError, Mistake, ProgrammerError
 from costrel.execution import Claim, WorkerContext
 from costrel.http import (
     URL,
@@ -38,7 +39,7 @@ from costrel.http import (
     parse_query_string,
     parse_range,
 )
-from costrel.messages.content import STREAMED, Content, Streamed, read_content
+from costrel.messages.content import STREAMED, Content, ReadFailure, Streamed, read_content
 from costrel.messages.exchange import Exchange
 from costrel.messages.foreign_names import explain_foreign_name
 from costrel.messages.forms import FormData, UploadFile, parse_form
@@ -189,7 +190,7 @@ class Request:
         self.root_path: str = root_path
         self.is_websocket: bool = is_websocket
         self.ended = False
-        self.content: Content | Streamed | None = None if has_content else b""
+        self.content: Content | Streamed | ReadFailure | None = None if has_content else b""
         self.end_callbacks: list[EndCallback] | None = None
         self.deadline_at: float | None = None
         self.mount: MountView | None = None
@@ -199,7 +200,7 @@ class Request:
     def __getattr__(self, name: str) -> Any:  # a lazy name, or one that another framework has
         make = _LAZY.get(name)
         if make is None:
-            raise AttributeError(explain_foreign_name("Request", name))
+            raise AttributeError(explain_foreign_name("Request", name), name=name)
         value = make(self)
         setattr(self, name, value)
         return value
@@ -373,12 +374,15 @@ class Request:
             BodyStreamed: the handler took it as a `BodyStream`.
         """
         if self.content is not None:
-            if self.content is STREAMED:
-                raise BodyStreamed("read()")
+            self._read_content("read()")
             return
-        self.content = content = await read_content(
-            self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes
-        )
+        try:
+            content = await read_content(self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes)
+        except (HTTPError, CancelledError) as error:
+            # SECURITY: what is left of the body must not be read as a body by whoever asks next.
+            self.content = ReadFailure(error)
+            raise
+        self.content = content
         if not isinstance(content, bytes):
             close = content.close
             self.on_end(lambda _: close())
@@ -390,6 +394,8 @@ class Request:
             raise BodyNotRead(name)
         if content is STREAMED:
             raise BodyStreamed(name)
+        if isinstance(content, ReadFailure):
+            raise content.again()
         return content
 
     @property
@@ -486,6 +492,7 @@ class Request:
     async def finish(self) -> None:
         """End the request: run what `on_end` collected and mark it as ended. Called once, by the transport."""
         callbacks = self.end_callbacks
+        interruption: BaseException | None = None
         while callbacks:
             callback = callbacks.pop()
             try:
@@ -494,7 +501,15 @@ class Request:
                     await result
             except Exception:
                 logger.exception("end_callback_failed path=%s callback=%r", self.path, callback)
+            except BaseException as error:
+                # A cancellation ends one callback; what the others have to close is closed all the same.
+                interruption = error
         self.ended = True
+        if interruption is not None:
+            try:
+                raise interruption
+            finally:
+                del interruption
 
     def take_stream(self, name: str) -> None:
         """Mark the body as consumed by a `BodyStream`, so that nobody waits for it a second time.
@@ -504,6 +519,8 @@ class Request:
         """
         if self.content is STREAMED:
             raise BodyStreamed(name)
+        if isinstance(self.content, ReadFailure):
+            raise self.content.again()
         if self.content is None:
             self.content = STREAMED
 
@@ -511,7 +528,7 @@ class Request:
     def kept_content(self) -> Content | None:
         """The content if `read` has kept it, else `None`; for a `BodyStream` or a mount that replays it."""
         content = self.content
-        return None if content is STREAMED else content
+        return None if content is STREAMED or isinstance(content, ReadFailure) else content
 
 
 def _parse_form(request: Request) -> FormData:

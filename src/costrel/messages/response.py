@@ -184,7 +184,7 @@ class Response:
                 self.own_headers = Headers.from_raw(head_fields(self.plain_media_type) + fields.raw)
 
     def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
-        raise AttributeError(explain_foreign_name("Response", name))
+        raise AttributeError(explain_foreign_name("Response", name), name=name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code}>"

@@ -85,7 +85,8 @@ async def send_response(sink: ResponseSink, request: Request, response: Response
     Raises:
         ClientDisconnected: the client left before the last piece.
         Exception: whatever the stream raised.
-        ValueError: the response has a status that is none, or a body shorter than its ``Content-Length``.
+        ValueError: the response has a status that is none, a field with a line break, or a body shorter than its
+            ``Content-Length``; one that is longer is cut.
         TypeError: its body is nothing that can be sent.
     """
     body = response.body
@@ -148,7 +149,9 @@ async def _send_stream(sink: ResponseSink, method: str, response: Response, stre
             await sink.send_head(response.status_code, fields, has_trailers=has_trailers)
         if left is not None:
             if len(piece) > left:
-                raise ValueError(f"Content-Length is {length}, and the stream has more.")
+                logger.error("response_length_wrong content_length=%d body_bytes=more", length)
+                await sink.send_piece(piece[:left], is_last=True)
+                return
             left -= len(piece)
         await sink.send_piece(piece, is_last=False)
     if left:
@@ -187,6 +190,10 @@ def _head_lines(response: Response, length: int | None) -> list[FieldLine]:
         fields = head_fields(response.plain_media_type)
     else:
         fields = [line for line in response.headers.raw if line[0] not in _TRANSPORT_FIELDS]
+        block = b"".join([part for line in fields for part in line])
+        # SECURITY: fields are checked when they are set; whoever went round that must not split the response.
+        if b"\n" in block or b"\r" in block or b"\0" in block:
+            raise ValueError("A header field of the response has a line break or NUL.")
     if length is not None:
         fields.append((b"content-length", b"%d" % length))
     return fields

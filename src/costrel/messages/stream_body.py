@@ -89,6 +89,7 @@ class StreamBody:
         "_on_abort",
         "_phase",
         "_pieces",
+        "_run_close",
         "_run_sync",
         "content_length",
         "is_text",
@@ -117,6 +118,7 @@ class StreamBody:
         self._max_batch_count = max_batch_count
         self._batch_count = 1
         self._run_sync: RunSync | None = None
+        self._run_close: RunSync | None = None
         self._pieces: deque[bytes] = deque()
         self._finish_callbacks: list[FinishCallback] = []
         self._failure: BaseException | None = None
@@ -132,15 +134,18 @@ class StreamBody:
         """Whether it is pulled on the loop; a plain iterable wants `attach`."""
         return isinstance(self._iterator, AsyncIterator)
 
-    def attach(self, run_sync: RunSync) -> None:
+    def attach(self, run_sync: RunSync, run_close: RunSync | None = None) -> None:
         """Say how a synchronous step is run in the worker context of the request.
 
         Without it a plain iterable is pulled on the loop, which is right only for one that never waits.
 
         Args:
             run_sync: takes a function without arguments, runs it in a worker thread and returns its result.
+            run_close: the same for the step that closes the iterator, which must never be refused for want of a thread;
+                `None` is `run_sync`.
         """
         self._run_sync = run_sync
+        self._run_close = run_close or run_sync
 
     def on_finish(self, callback: FinishCallback) -> None:
         """Call `callback` exactly once when the stream is over, in reverse order of registration.
@@ -297,8 +302,12 @@ class StreamBody:
                 else:
                     logger.exception("stream_finish_failed callback=%r", callback)
         if failure is not None:
-            self._failure = failure
-            raise failure
+            self._failure = GeneratorExit()
+            try:
+                raise failure
+            finally:
+                # This frame is in the traceback: a variable with the exception would be a cycle.
+                del failure
 
     async def _abort(self, error: BaseException) -> None:
         """Close the iterator and run the callbacks with the exception; once."""
@@ -306,8 +315,10 @@ class StreamBody:
         if phase is _Phase.CLOSED:
             return
         self._phase = _Phase.CLOSED
-        self._failure = error
+        # Only that there was a failure: the exception leads through its traceback back to here.
+        self._failure = GeneratorExit()
         self._pieces.clear()
+        interruption: BaseException | None = None
         try:
             if phase is _Phase.NEW:
                 await self._close_unstarted()
@@ -322,14 +333,22 @@ class StreamBody:
                     await callback(error)
                 except Exception:
                     logger.exception("stream_finish_failed callback=%r", callback)
+                except BaseException as raised:
+                    # A cancellation: the callbacks that are left run all the same.
+                    interruption = raised
+            if interruption is not None:
+                try:
+                    raise interruption
+                finally:
+                    del interruption
 
     async def _close_unstarted(self) -> None:
         on_abort = self._on_abort
         if on_abort is not None:
             if inspect.iscoroutinefunction(on_abort):
                 await on_abort()
-            elif self._run_sync is not None:
-                await self._run_sync(on_abort)
+            elif self._run_close is not None:
+                await self._run_close(on_abort)
             else:
                 on_abort()
         await self._close_started()
@@ -353,8 +372,8 @@ class StreamBody:
             await closed
         elif not hasattr(iterator, "close"):
             return
-        elif self._run_sync is not None:
-            await self._run_sync(self._close_iterator)
+        elif self._run_close is not None:
+            await self._run_close(self._close_iterator)
         else:
             self._close_iterator()
 

@@ -54,7 +54,7 @@ class WebSocket:
         self._closed: Disconnect | None = None
 
     def __getattr__(self, name: str) -> NoReturn:  # reached only when the attribute does not exist
-        raise AttributeError(explain_foreign_name("WebSocket", name), name=name, obj=self)
+        raise AttributeError(explain_foreign_name("WebSocket", name), name=name)
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.request.path}>"

@@ -17,11 +17,14 @@ from itertools import islice
 from pathlib import Path
 from types import FrameType
 
+from costrel.messages import explain_foreign_option
+
 __all__ = ["find_hints"]
 
 logger: logging.Logger = logging.getLogger("costrel.pages")
 
 _MAX_NAMES = 2000
+_UNEXPECTED = re.compile(r"^(?:(\w{1,80})\.)?(\w{1,80})\(\) got an unexpected keyword argument '(\w{1,80})'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +219,15 @@ def _about_import(exception: ImportError) -> Iterator[str]:
         yield from _nearest(match[1], dir(module))
 
 
+def _about_keyword(exception: TypeError) -> Iterator[str]:
+    """Say what an argument of another framework is called here."""
+    match = _UNEXPECTED.search(str(exception))
+    if match is not None:
+        explained = explain_foreign_option(match[1] if match[2] == "__init__" else match[2], match[3])
+        if explained is not None:
+            yield f"{explained[0].upper()}{explained[1:]}."
+
+
 def _nearest(name: str | None, known: Iterable[str]) -> Iterator[str]:
     for near in get_close_matches((name or "")[:100], set(islice(known, _MAX_NAMES)), n=1, cutoff=0.7):
         yield f"Did you mean `{near}`?"
@@ -233,6 +245,8 @@ def _by_rule(exception: BaseException) -> Iterator[str]:
         yield from _about_attribute(exception)
     elif isinstance(exception, ImportError):
         yield from _about_import(exception)
+    elif isinstance(exception, TypeError):
+        yield from _about_keyword(exception)
 
 
 def find_hints(exception: BaseException) -> tuple[str, ...]:

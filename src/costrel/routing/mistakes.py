@@ -217,13 +217,15 @@ def unknown_route(name: str, known: Iterable[str]) -> Mistake:
     )
 
 
-def missing_values(name: str, text: str, missing: Iterable[str]) -> Mistake:
-    """COS-ROUTE-016: a URL without all values of the pattern."""
+def missing_values(name: str, text: str, missing: Iterable[str], needless: Iterable[str] = ()) -> Mistake:
+    """COS-ROUTE-016: a URL without all values of the pattern; `needless` were given and are not in it."""
     names = list(missing)
+    others = ", ".join(f"`{parameter}`" for parameter in needless)
     return Mistake(
         "COS-ROUTE-016",
         f"The URL of `{name}` needs {', '.join(f'`{parameter}`' for parameter in names)}.",
-        why=f"The pattern is `{text}`; a value that is `None` counts as not given.",
+        why=f"The pattern is `{text}`; a value that is `None` counts as not given."
+        + (f" Given was {others}, which the pattern does not have." if others else ""),
         fix=f'Write url_for("{name}", {", ".join(f"{parameter}=…" for parameter in names)}).',
     )
 

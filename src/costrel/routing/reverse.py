@@ -77,7 +77,8 @@ class NameIndex:
         complete = [candidate for candidate in candidates if not _missing(candidate, given)]
         if not complete:
             pattern, host = nearest = min(candidates, key=lambda candidate: len(_missing(candidate, given)))
-            raise ProgrammerError(mistakes.missing_values(name, _text(pattern, host), _missing(nearest, given)))
+            missing, needless = _missing(nearest, given), _needless(nearest, given)
+            raise ProgrammerError(mistakes.missing_values(name, _text(pattern, host), missing, needless))
         pattern, host = max(complete, key=lambda candidate: _used_count(candidate, given))
         try:
             path, leftover = pattern.format(given)
@@ -93,6 +94,11 @@ def _missing(candidate: tuple[Pattern, HostPattern | None], given: Mapping[str, 
     pattern, host = candidate
     needed = (*(host.parameters if host else ()), *pattern.required_parameters)
     return [name for name in needed if name not in given]
+
+
+def _needless(candidate: tuple[Pattern, HostPattern | None], given: Mapping[str, object]) -> list[str]:
+    pattern, host = candidate
+    return sorted(given.keys() - {*pattern.parameters, *(host.parameters if host else ())})
 
 
 def _used_count(candidate: tuple[Pattern, HostPattern | None], given: Mapping[str, object]) -> int:

@@ -214,8 +214,8 @@ class Connection(Intake):
                 # PERF: a ready-made end of the head instead of a formatted one, saves 50 ns (benchmarks/smoke.py, 3.11)
                 data = head + (_ENDINGS[size] if size < 1024 else b"%d\r\n\r\n" % size) + body
                 exchange.status_code = response.status_code
-                exchange.bytes_sent = size = len(data)
-                self._written_bytes += size
+                exchange.bytes_sent = size
+                self._written_bytes += len(data)
                 transport.write(data)
                 if request.end_callbacks is None and core.has_plain_ends and not self._is_reading_paused:
                     # The usual end, in one go: nobody waits for it and nobody is told.
@@ -283,15 +283,17 @@ class Connection(Intake):
         if self.phase is _LOST:
             exchange.end()
             core.orphans.discard(self)
-        elif exchange.keep_alive and exchange.body is not None and not exchange.body.is_complete:
+            return
+        is_complete = exchange.body_complete
+        if not is_complete and exchange.status_code != 499:
+            core.emit("early_response", request=request, status_code=exchange.status_code)
+        if exchange.keep_alive and exchange.body is not None and not is_complete:
             self._draining = exchange
-            core.emit("early_response", method=exchange.method, path=exchange.path, status_code=exchange.status_code)
             self._drain_start_bytes = exchange.body.received_bytes
             exchange.discard_body()
             self._enter(_DRAINING)
             self._schedule_resume()
         else:
-            is_complete = exchange.body_complete
             exchange.end()
             if not exchange.keep_alive:
                 self._close_politely(has_unread=not is_complete or self._has_unread)
@@ -339,14 +341,14 @@ class Connection(Intake):
         """Write a fixed answer."""
         exchange.keep_alive = False
         exchange.status_code = refusal.status_code
-        exchange.bytes_sent += self._say(refusal, with_body=exchange.method != "HEAD")
+        with_body = exchange.method != "HEAD"
+        exchange.bytes_sent = len(refusal.reason) if with_body else 0
+        self._say(refusal, with_body=with_body)
 
-    def _say(self, refusal: Refusal, *, with_body: bool = True) -> int:
-        """Write a fixed answer if there is still a connection, and return its length."""
-        data = refusal_bytes(refusal, self._core.heads.date_line, with_body=with_body)
+    def _say(self, refusal: Refusal, *, with_body: bool = True) -> None:
+        """Write a fixed answer if there is still a connection."""
         if self._transport is not None and self.phase < _LINGERING:
-            self.write(data)
-        return len(data)
+            self.write(refusal_bytes(refusal, self._core.heads.date_line, with_body=with_body))
 
     # Called by the core.
 

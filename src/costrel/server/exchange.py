@@ -77,7 +77,7 @@ class NativeExchange:
         is_websocket: whether it is the handshake of a WebSocket.
         is_plain: whether the simplest answer will do: HTTP/1.1, not HEAD, no body, and the connection goes on.
         status_code: the final status, 0 before it was sent.
-        bytes_sent: bytes of the response so far, head included.
+        bytes_sent: bytes of the response's body so far, without what frames them.
         started_at: `time.perf_counter` at its start; set only when somebody listens to what it is for.
     """
 

@@ -291,6 +291,9 @@ class RequestParser(ParserState):
         start = 0 if early_bytes else self._line_from
         line = b"%b %b HTTP/%b\r\n" % (method, target, version.encode("ascii"))
         found = raw_head.find(line, start)
+        # SECURITY: it stands at the beginning of a line; a field may have the text of a better request line as value.
+        while found > 0 and raw_head[found - 1] != 0x0A:
+            found = raw_head.find(line, found + 1)
         if found < 0 or version not in ("1.0", "1.1"):
             # The parser takes other spaces, and other protocols, for those of HTTP.
             self._stop(check_version(version, raw_head[start:]) or MALFORMED)

@@ -141,7 +141,6 @@ async def send_response(sink: ResponseSink, exchange: NativeExchange, response: 
         else:
             _begin(exchange, response.status_code)
             sink.write(head)
-            exchange.bytes_sent += len(head)
     finally:
         if stream is not None:
             await stream.aclose()
@@ -156,9 +155,9 @@ def _send_internal_error(sink: ResponseSink, exchange: NativeExchange, heads: He
     """Answer 500 where the response of the application cannot be sent."""
     exchange.keep_alive = False
     _begin(exchange, INTERNAL_ERROR.status_code)
-    data = refusal_bytes(INTERNAL_ERROR, heads.date_line, with_body=exchange.method != "HEAD")
-    exchange.bytes_sent += len(data)
-    sink.write(data)
+    with_body = exchange.method != "HEAD"
+    exchange.bytes_sent = len(INTERNAL_ERROR.reason) if with_body else 0
+    sink.write(refusal_bytes(INTERNAL_ERROR, heads.date_line, with_body=with_body))
 
 
 def _make_head(exchange: NativeExchange, response: Response, framing: BodyFraming, heads: HeadCache) -> bytes | None:
@@ -199,7 +198,7 @@ async def _send_bytes(
         logger.error("response_length_wrong content_length=%d body_bytes=%d", framing.content_length, len(body))
         body = body[: framing.content_length]
     _begin(exchange, status_code)
-    exchange.bytes_sent += len(head) + len(body)
+    exchange.bytes_sent = len(body)
     if len(body) <= _JOINED_BODY_BYTES:
         sink.write(head + body)
     else:
@@ -224,7 +223,6 @@ async def _send_stream(
     pending = head
     if getattr(response, "send_head_first", False):
         _begin(exchange, status_code)
-        exchange.bytes_sent += len(head)
         sink.write(head)
         pending = b""
     try:
@@ -242,7 +240,7 @@ async def _send_stream(
             if pending:
                 _begin(exchange, status_code)
                 pending = b""
-            exchange.bytes_sent += len(data)
+            exchange.bytes_sent += len(piece)
             sink.write(data)
             await sink.drain()
             if overflows:
@@ -264,7 +262,6 @@ async def _send_stream(
     if pending:
         _begin(exchange, status_code)
     if ending:
-        exchange.bytes_sent += len(ending)
         sink.write(ending)
     if left:
         logger.error("response_length_wrong content_length=%d missing_bytes=%d", framing.content_length, left)

@@ -34,7 +34,7 @@ class AsyncTestClient:
     """
 
     def __init__(self, application: Application, **options: Unpack[ClientOptions]) -> None:
-        self._core = ClientCore(application, ClientSettings(**options))
+        self._core = ClientCore(application, ClientSettings.of(options))
 
     async def __aenter__(self) -> Self:
         await self.start()

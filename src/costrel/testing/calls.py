@@ -110,8 +110,11 @@ class Call:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            status_code = exchange.status_code
+            # What `_refuse_unsent` answers, as servers do.
+            status_code = exchange.status_code or 500
             self.exception = self._failure = error
+            if not exchange.status_code and not exchange.is_disconnected and not self._raise_app_exceptions:
+                await self._refuse_unsent()
         finally:
             if self.channel is not None:
                 self.channel.lose()

@@ -46,7 +46,7 @@ class TestClient:
     __test__ = False  # pytest would collect it by its name
 
     def __init__(self, application: Application, **options: Unpack[ClientOptions]) -> None:
-        self._core = ClientCore(application, ClientSettings(**options))
+        self._core = ClientCore(application, ClientSettings.of(options))
         self._runner: asyncio.Runner | None = None
         self._finalizer: weakref.finalize[[asyncio.Runner, ClientCore], TestClient] | None = None
 

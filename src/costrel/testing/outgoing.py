@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import BinaryIO, TypedDict, cast
 
 from costrel.http import URL, CookieJar, Headers, decode_path, format_query, guess_media_type, requote
-from costrel.messages import encode_json
+from costrel.messages import encode_json, refuse_options
 from costrel.testing.exchange import RequestContent
 
 __all__ = ["FileInput", "OutgoingRequest", "RequestOptions", "build_request", "join_url"]
@@ -116,8 +116,11 @@ def build_request(method: str, url: URL, base_headers: Headers, options: Request
         options: the rest.
 
     Raises:
-        TypeError: two options that each make the body.
+        TypeError: two options that each make the body, or one that does not exist.
     """
+    unknown = options.keys() - RequestOptions.__optional_keys__
+    if unknown:
+        raise refuse_options("a request", unknown, RequestOptions.__optional_keys__)
     content, media_type = _encode_content(options)
     headers = Headers([("host", url.authority)])
     for name in dict.fromkeys(base_headers):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from costrel.messages import refuse_options
 from costrel.testing.outgoing import HeaderInput
 from costrel.testing.requests import DEFAULT_BASE_URL, DEFAULT_PEER
 
@@ -53,3 +54,15 @@ class ClientSettings:
     root_path: str = ""
     peer: tuple[str, int] | None = DEFAULT_PEER
     clock: Callable[[], float] = time.time
+
+    @classmethod
+    def of(cls, options: ClientOptions) -> ClientSettings:
+        """Make the settings of the keyword arguments of a client.
+
+        Raises:
+            TypeError: one that does not exist.
+        """
+        unknown = options.keys() - ClientOptions.__optional_keys__
+        if unknown:
+            raise refuse_options("a test client", unknown, ClientOptions.__optional_keys__)
+        return cls(**options)

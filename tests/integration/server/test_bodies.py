@@ -95,7 +95,7 @@ def test_body_over_the_limit(run: Any, net: Any) -> None:
 
 def test_early_response(run: Any, net: Any) -> None:
     """A short rest of a body is dropped and the connection goes on; a long one ends it, and the answer arrives."""
-    early: list[dict[str, object]] = []
+    early: list[dict[str, Any]] = []
 
     async def main() -> None:
         app = make_app()
@@ -117,7 +117,8 @@ def test_early_response(run: Any, net: Any) -> None:
 
     run(main)
 
-    assert [403] == [fields["status_code"] for fields in early]
+    assert [403, 403] == [fields["status_code"] for fields in early]
+    assert ["/refuse", "/refuse"] == [fields["request"].path for fields in early]
 
 
 @pytest.mark.security("A15")
