@@ -16,7 +16,7 @@ demo: $(READY)  ## serve the tour on http://127.0.0.1:8000
 test: test-unit test-integration  ## everything that needs no service and no browser, under five minutes
 
 test-unit: $(READY)
-	$(PYTEST) tests --ignore=tests/integration --ignore=tests/browser
+	$(PYTEST) tests --ignore=tests/integration --ignore=tests/browser --numprocesses=auto --dist=worksteal
 
 test-integration: $(READY)
 	$(PYTEST) tests/integration

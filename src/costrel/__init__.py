@@ -184,10 +184,8 @@ def __getattr__(name: str) -> object:
     """Import what serving does not need at its first use."""
     module_name = _LATER.get(name)
     if module_name is None:
-        if is_foreign_name("costrel", name):
-            # Python has a text of its own for the import of a missing attribute, and would not show ours.
-            raise ImportError(explain_foreign_name("costrel", name), name="costrel")
-        raise AttributeError(f"module 'costrel' has no attribute {name!r}")
+        why = f"; {explain_foreign_name('costrel', name)}" if is_foreign_name("costrel", name) else ""
+        raise AttributeError(f"module 'costrel' has no attribute {name!r}{why}")
     module = import_module(module_name)
     value = module if name == "testing" else getattr(module, name)
     globals()[name] = value

@@ -66,6 +66,17 @@ def test_the_exit_code_says_whose_fault_it_is(error: Exception, expected: int) -
     assert expected == exit_code_of(error)
 
 
+def test_a_failure_is_shown_with_what_may_help() -> None:
+    """The hint stands below the traceback, and the line that says what happened is the one in colour."""
+    try:
+        exec("from costrel import render_template", {})
+    except ImportError as error:
+        shown = highlight(describe_failure(error), lambda text, *_: f"<{text}>")
+
+    assert shown.endswith(">\n\n    `costrel.render_template` is `costrel.render` here.")
+    assert "\n<ImportError: cannot import name 'render_template' from 'costrel'" in shown
+
+
 def test_an_address_that_is_taken_is_told_in_one_sentence() -> None:
     """And not with a traceback through the event loop."""
     shown = describe_failure(OSError(errno.EADDRINUSE, "Address already in use"))

@@ -101,6 +101,7 @@ NAMES = {
         pytest.param("pritn(1)", "Did you mean `print`?", id="misspelt-builtin"),
         pytest.param("'x'.uper()", "Did you mean `upper`?", id="misspelt-attribute"),
         pytest.param("from json import lods", "Did you mean `loads`?", id="misspelt-import"),
+        pytest.param("from costrel import Flask", "`costrel.Flask` is `costrel.App` here", id="foreign-import"),
         pytest.param("os.environ['NOT_SET_AT_ALL']", "`NOT_SET_AT_ALL` is not set", id="environment"),
         pytest.param("Response().set_cookie('a', max_age=3)", "Here `max_age` is `max_age_seconds`", id="set-cookie"),
         pytest.param("send_file('a', as_attachment=True)", "Here `as_attachment` is `filename`", id="send-file"),

@@ -37,15 +37,15 @@ def test_a_route_costs_little_memory() -> None:
     gc.collect()
     tracemalloc.start()
     try:
-        app = app_with_routes(500)
+        app = app_with_routes(200)
         app.build()
         gc.collect()
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert 500 == len(app.endpoints)
-    assert kept / 500 < 20 * KIB
+    assert 200 == len(app.endpoints)
+    assert kept / 200 < 20 * KIB
 
 
 @pytest.mark.pain("P25")
@@ -77,4 +77,6 @@ def test_an_import_brings_the_parsers_of_messages_and_nothing_else_of_others() -
     modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines if line.startswith("import time:")}
 
     assert "costrel" in modules
-    assert {"msgspec", "multipart"} == modules - STANDARD - {"costrel"} - TRIED
+    assert {"msgspec", "multipart"} == {
+        name for name in modules - TRIED if name not in STANDARD and not name.startswith(("costrel", "_sysconfigdata"))
+    }

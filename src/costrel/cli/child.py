@@ -17,8 +17,7 @@ from functools import partial
 from costrel.cli.failure_page import make_failure_app
 from costrel.cli.logs import announce_failure, announce_start
 from costrel.cli.plan import ServePlan
-from costrel.cli.serving import load_for, print_failure, serve_app
-from costrel.cli.tracebacks import format_exception
+from costrel.cli.serving import describe_failure, load_for, print_failure, serve_app
 
 __all__ = ["GO", "main"]
 
@@ -66,7 +65,7 @@ def _serve(plan: ServePlan) -> int:
         if failure is None:
             return exit_code
     print_failure(failure)
-    page = make_failure_app(format_exception(failure))
+    page = make_failure_app(describe_failure(failure))
     exit_code, _ = serve_app(page, replace(plan, threads=None), partial(announce_failure, sys.stderr))
     return exit_code
 

@@ -112,15 +112,19 @@ def print_failure(error: BaseException) -> None:
 
 
 def highlight(text: str, paint: Callable[..., str]) -> str:
-    """Colour the line that says what happened: the last one of a traceback, else the first."""
+    """Colour the line that says what happened: the last one of a traceback, else the first; hints stand below."""
     lines = text.split("\n")
-    index = len(lines) - 1 if lines[0].startswith(("Traceback", "  ")) else 0
+    index = 0
+    if lines[0].startswith(("Traceback", "  ")):
+        index = max((number for number, line in enumerate(lines) if line[:1].strip()), default=0)
     lines[index] = paint(lines[index], "red", "bold")
     return "\n".join(lines)
 
 
 def describe_failure(error: BaseException) -> str:
-    """Return an exception as text; an address that cannot be had in one sentence."""
+    """Return an exception as text, with what may help below it; an address that cannot be had in one sentence."""
     if isinstance(error, OSError) and error.errno in _ADDRESS_ERRORS and not user_place(error):
         return f"The server cannot listen: {_ADDRESS_ERRORS[error.errno]} ({error.strerror or error})."
-    return format_exception(error)
+    from costrel.pages import find_hints
+
+    return "\n\n    ".join([format_exception(error), *find_hints(error)])

@@ -7,5 +7,6 @@ anything from elsewhere or repeats what a client sent.
 from __future__ import annotations
 
 from costrel.pages.extension import ErrorPages
+from costrel.pages.hints import find_hints
 
-__all__ = ["ErrorPages"]
+__all__ = ["ErrorPages", "find_hints"]

@@ -1,7 +1,8 @@
 """Sentences for mistakes that everybody makes once: what an exception of Python or of a library means here.
 
 What Costrel raises explains itself. These are for what comes from elsewhere. A hint is a guess from the type and the
-text of an exception, so it says what is likely, and it is never shown outside the debug page.
+text of an exception, so it says what is likely, and only developers see it: on the debug page, and in the terminal
+when an application cannot start.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from types import FrameType
 
-from costrel.messages import explain_foreign_option
+from costrel.messages import explain_foreign_name, explain_foreign_option, is_foreign_name
 
 __all__ = ["find_hints"]
 
@@ -215,7 +216,11 @@ def _about_import(exception: ImportError) -> Iterator[str]:
     """Offer a name of the module with nearly the name."""
     module = sys.modules.get(exception.name or "")
     match = re.match(r"cannot import name '([^']{1,80})'", str(exception))
-    if module is not None and match is not None:
+    if module is None or match is None:
+        return
+    if is_foreign_name(module.__name__, match[1]):
+        yield explain_foreign_name(module.__name__, match[1])
+    else:
         yield from _nearest(match[1], dir(module))
 
 

@@ -84,16 +84,27 @@ class Server:
             loop_state.base_context = copy_context()
         self._core = core = ServerCore(self.application, self.settings, loop_state, self._exit_with)
         core.max_connections = connection_limit(self.settings.max_connections)
+        try:
+            await self._listen(core)
+        except BaseException:
+            for listener in self._listeners:
+                listener.close()
+            self._close_sockets()
+            self._lifespan = self._core = None
+            await lifespan.__aexit__(None, None, None)
+            raise
+        core.start_clock()
+        self.addresses = tuple(address_of(listening) for listening in self._sockets)
+        for address in self.addresses:
+            logger.info("listening address=%s", address)
+
+    async def _listen(self, core: ServerCore) -> None:
         for listening in self._sockets:
             # The loop owns a copy, so that what waits in the kernel can still be accepted after it has closed its own.
             listener = await core.loop.create_server(
                 lambda: Connection(core), sock=listening.dup(), backlog=self.settings.backlog
             )
             self._listeners.append(listener)
-        core.start_clock()
-        self.addresses = tuple(address_of(listening) for listening in self._sockets)
-        for address in self.addresses:
-            logger.info("listening address=%s", address)
 
     async def serve_forever(self) -> None:
         """Wait until somebody asks to stop."""

@@ -57,10 +57,9 @@ def make_tree(seed: int) -> tuple[App, list[str]]:
         pytest.param("under_uvicorn", "/api/v1", id="asgi-under-a-prefix"),
     ],
 )
-@pytest.mark.parametrize("seed", range(2))
-def test_a_built_url_is_the_path_that_was_asked_for(net: Any, server: str, root_path: str, seed: int) -> None:
+def test_a_built_url_is_the_path_that_was_asked_for(net: Any, server: str, root_path: str) -> None:
     """Every route of a random tree builds its own URL, asked by its name from inside, and is found there again."""
-    app, paths = make_tree(seed)
+    app, paths = make_tree(len(server + root_path))
     wrong: dict[str, object] = {}
     with getattr(net, server)(app, root_path=root_path) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
