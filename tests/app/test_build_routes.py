@@ -94,6 +94,24 @@ def test_a_second_route_for_the_same_path_is_refused_with_both_places() -> None:
 
 @pytest.mark.capability("C008")
 @pytest.mark.capability("C013")
+def test_a_route_with_a_mistake_clashes_in_the_same_report() -> None:
+    """Who mends the one mistake must not meet the other only then."""
+    app = App("test", extensions=())
+
+    @app.get("/orders")
+    def first(response: Response) -> str:
+        return "x"
+
+    @app.get("/orders")
+    def second() -> str:
+        return "x"
+
+    with pytest.raises(BuildError) as caught:
+        app.build()
+
+    assert ["COS-HANDLER-014", "COS-ROUTE-013"] == [mistake.code for mistake in caught.value.mistakes]
+
+
 def test_prefixes_and_names_of_nested_blueprints_are_joined() -> None:
     """Three groups inside each other put their prefixes and their names before those of the route."""
     inner, middle, outer = Blueprint("users", prefix="/users"), Blueprint("v1", prefix="/v1"), Blueprint("api")

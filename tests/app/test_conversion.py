@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import logging
 import weakref
+from pathlib import Path
 
 import pytest
 
-from costrel.app import App, AppSettings, Blueprint, abort
+from costrel.app import App, AppSettings, Blueprint, abort, session
 from costrel.errors import Conflict, HTTPError, NotFound, ServiceUnavailable
 from costrel.http import Problem
-from costrel.messages import Dispatch, Failure, HTMLResponse, Request, Response
+from costrel.messages import Dispatch, Failure, FileResponse, HTMLResponse, Request, Response
 from costrel.testing import TestClient, make_request
 
 
@@ -505,3 +506,88 @@ def test_failed_requests_are_told_to_listeners_once() -> None:
         client.get("/crash")
 
     assert ["crash"] == [str(event["exception"]) for event in events]
+
+
+@pytest.mark.security("E1")
+@pytest.mark.parametrize("path", ["/raised", "/returned", "/raised-again"])
+def test_a_response_for_many_requests_collects_nothing_of_any(path: str) -> None:
+    """A response that is kept in a module and raised by every request brings nobody the session of another."""
+    app = App(settings=AppSettings(secret_key="k" * 32))
+    denied = Response("denied", 403)
+
+    @app.errorhandler(KeyError)
+    def returns(error: KeyError) -> Response:
+        return denied
+
+    @app.errorhandler(IndexError)
+    def raises(error: IndexError) -> Response:
+        abort(denied)
+
+    @app.get(path)
+    async def handler(user: str) -> str:
+        session["user"] = user
+        if path == "/raised":
+            abort(denied)
+        raise KeyError if path == "/returned" else IndexError
+
+    answers = []
+    for user in ("alice", "bob", "carol"):
+        with client_of(app) as client:
+            answers.append(client.get(path, params={"user": user}).headers.getlist("set-cookie"))
+
+    assert [1, 1, 1] == [len(cookies) for cookies in answers]
+    assert 3 == len({cookies[0] for cookies in answers})
+
+
+@pytest.mark.parametrize("path", ["/raised", "/returned"])
+def test_a_file_answers_an_error(tmp_path: Path, path: str) -> None:
+    """A file of an error handler, or one that is raised, is opened; one that is missing is a 404."""
+    (tmp_path / "there").write_bytes(b"content")
+    app = App(extensions=())
+
+    @app.errorhandler(FileNotFoundError)
+    async def file_of(error: FileNotFoundError) -> Response:
+        return FileResponse(tmp_path / str(error))
+
+    @app.get(f"{path}/{{name}}")
+    async def handler(name: str) -> str:
+        if path == "/raised":
+            abort(FileResponse(tmp_path / name))
+        raise FileNotFoundError(name)
+
+    with client_of(app) as client:
+        there, missing = client.get(f"{path}/there"), client.get(f"{path}/missing")
+
+    assert (200, b"content") == (there.status_code, there.content)
+    assert (404, "application/problem+json") == (missing.status_code, missing.headers["content-type"])
+
+
+@pytest.mark.pain("P18")
+def test_an_error_that_a_layer_replaces_is_no_garbage() -> None:
+    """The response of an exception and the exception do not keep each other when a layer sends something else."""
+
+    async def replacing(request: Request, call_next: Dispatch) -> Response:
+        await call_next(request)
+        return Response("replaced")
+
+    app = App(extensions=(), use=[replacing])
+
+    @app.get("/")
+    async def handler() -> str:
+        raise ValueError("x")
+
+    with client_of(app) as client:
+        client.get("/")
+        gc.collect()
+        gc.disable()
+        try:
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            client.get("/")
+            gc.collect()
+            found = [thing for thing in gc.garbage if isinstance(thing, ValueError | Request | Response)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+
+    assert [] == found

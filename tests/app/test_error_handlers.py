@@ -84,9 +84,14 @@ def test_of_equal_keys_the_innermost_scope_wins(order: tuple[int | type[Exceptio
     assert "blueprint" == found(table, NotFound())
 
 
-def test_a_more_specific_key_outside_comes_before_a_general_one_inside() -> None:
-    """Specificity is asked first, the scope second."""
-    assert "app" == found(table_of({Exception: "blueprint"}, {KeyError: "app"}), KeyError("x"))
+def test_the_handler_of_the_blueprint_comes_before_a_more_specific_one_of_the_app() -> None:
+    """The scope is asked first, the class within it second, as in Flask."""
+    assert "blueprint" == found(table_of({Exception: "blueprint"}, {KeyError: "app"}), KeyError("x"))
+
+
+def test_a_handler_for_the_status_comes_before_one_for_a_class_without_status() -> None:
+    """A status of the app wins over `Exception` of the blueprint, as in Flask."""
+    assert "app" == found(table_of({Exception: "blueprint"}, {404: "app"}), NotFound())
 
 
 def test_nothing_answers_what_nobody_wants() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from costrel import App, FileResponse, Request, Response, StreamResponse, after_response, g, request
 from costrel.gateways import ASGIGateway
-from costrel.messages import Dispatch
+from costrel.messages import Dispatch, FileBody
 from costrel.testing import TestClient
 
 LARGE = 100_000
@@ -137,10 +137,10 @@ def test_a_proxy_in_front_is_told_which_file_to_send(tmp_path: Path) -> None:
 
     async def offload(request: Request, call_next: Dispatch) -> Response:
         response = await call_next(request)
-        whole = getattr(response.body, "whole_path", None)
-        if whole is not None:
-            response.headers["x-accel-redirect"] = f"/protected/{Path(whole).relative_to(tmp_path)}"
-            await response.body.aclose()  # type: ignore[union-attr]
+        body = response.body
+        if isinstance(body, FileBody) and body.whole_path is not None:
+            response.headers["x-accel-redirect"] = f"/protected/{Path(body.whole_path).relative_to(tmp_path)}"
+            await body.aclose()
             response.body = b""
         return response
 

@@ -21,8 +21,9 @@ from costrel.testing import TestClient
 )
 def test_prefixes_are_encoded_like_everything_else(base_url: str | None, expected: str) -> None:
     """Names with spaces and letters of any language in a root path, a mount or a blueprint make a valid URL."""
-    app = App("outer", extensions=(), settings=AppSettings(base_url=base_url))
-    child, part = App("child", extensions=()), Blueprint("part", prefix="/p ä")
+    settings = AppSettings(base_url=base_url)
+    app, child = App("outer", extensions=(), settings=settings), App("child", extensions=(), settings=settings)
+    part = Blueprint("part", prefix="/p ä")
 
     @part.get("/item ö/{name}")
     async def item(name: str, request: Request) -> list[str]:
@@ -30,11 +31,11 @@ def test_prefixes_are_encoded_like_everything_else(base_url: str | None, expecte
 
     child.register(part)
     app.mount("/m ü", child, name="child")
-    local = "/m%20%C3%BC/p%20%C3%A4/item%20%C3%B6/a%2Fb%20c"
+    local = "/m%20%C3%BC/p%20%C3%A4/item%20%C3%B6/ab%20c"
 
-    assert local == app.url_for("child.part.item", name="a/b c")
+    assert local == app.url_for("child.part.item", name="ab c")
     with TestClient(app, root_path="/rö t") as client:
-        answer = client.get(local.replace("a%2Fb", "ab"))
+        answer = client.get(local)
 
-        assert ["/rö t/m ü/p ä/item ö/ab c", "/r%C3%B6%20t" + local.replace("a%2Fb", "ab")] == answer.json()[:2]
-        assert expected + local.replace("a%2Fb", "ab") == answer.json()[2]
+        assert ["/rö t/m ü/p ä/item ö/ab c", "/r%C3%B6%20t" + local] == answer.json()[:2]
+        assert expected + local == answer.json()[2]

@@ -203,7 +203,6 @@ def test_a_send_that_fails_is_a_disconnect(asgi: SimpleNamespace) -> None:
     assert asyncio.run(main())
 
 
-@pytest.mark.capability("N23")
 def test_early_hints_are_sent_where_the_server_knows_them(asgi: SimpleNamespace) -> None:
     """103 has a message of its own; other interim responses, and servers without it, get none."""
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
-from costrel.errors import BodyNotRead, BodyStreamed
+from costrel.errors import BodyNotRead, BodyStreamed, ContentTooLarge, RequestTimeout
 from costrel.http import MissingKey
 from costrel.messages import Request, current_request
 
@@ -199,3 +200,80 @@ def test_early_hints_are_passed_on(request_of, run):
         return request.exchange.informational
 
     assert [(103, [(b"link", b"</a.css>; rel=preload")])] == run(main)
+
+
+def test_a_cancellation_does_not_keep_callbacks_from_running(request_of, run):
+    """Whoever is cancelled while a request ends still closes everything, and is cancelled then."""
+    events = []
+
+    async def waiting(request):
+        await asyncio.sleep(60)
+
+    async def closing(request):
+        await asyncio.sleep(0)
+        events.append("closed")
+
+    async def main(loop_state):
+        request = request_of(loop_state=loop_state)
+        request.on_end(closing)
+        request.on_end(waiting)
+        task = asyncio.create_task(request.finish())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return request.ended
+
+    assert (True, ["closed"]) == (run(main), events)
+
+
+@pytest.mark.security("B19")
+@pytest.mark.parametrize("name", ["read()", "body", "text", "form", "stream"])
+def test_half_a_body_is_never_taken_for_a_whole_one(request_of, run, name):
+    """When reading has failed, whoever asks again gets the same error and not what is left of the body."""
+
+    async def main(loop_state):
+        request = request_of([b"a" * 8, b"b" * 8, b"the rest"], "POST", loop_state=loop_state)
+        request.max_body_bytes = 10
+        with pytest.raises(ContentTooLarge):
+            await request.read()
+        with pytest.raises(ContentTooLarge) as second:
+            if name == "read()":
+                await request.read()
+            elif name == "stream":
+                request.take_stream("body")
+            else:
+                getattr(request, name)
+        return second.value.detail, request.kept_content
+
+    assert ("The body is larger than 10 bytes.", None) == run(main)
+
+
+def test_a_read_that_was_cancelled_is_not_continued(request_of, run):
+    """The pieces that were taken are lost, so the rest is not the body."""
+
+    class Stuck:
+        loop_state = None
+
+        def __init__(self):
+            self.pieces = [b"first"]
+
+        async def read_body(self, max_bytes):
+            if self.pieces:
+                return self.pieces.pop()
+            await asyncio.sleep(60)
+            return b""
+
+    async def main(loop_state):
+        request = request_of(method="POST", loop_state=loop_state)
+        request.exchange = Stuck()
+        reading = asyncio.create_task(request.read())
+        await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        request.exchange.pieces = [b"", b"second"]
+        with pytest.raises(RequestTimeout):
+            await request.read()
+
+    run(main)

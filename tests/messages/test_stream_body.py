@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from costrel.errors import ProgrammerError
+from costrel.errors import ProgrammerError, ServiceUnavailable
 from costrel.execution import WorkerContext, hop
 from costrel.messages.stream_body import StreamBody
 
@@ -373,3 +374,61 @@ def test_what_fails_while_a_stream_is_closed_is_logged(run, caplog):
     run(main)
 
     assert ["stream_close_failed", "stream_finish_failed"] == [record.message.split()[0] for record in caplog.records]
+
+
+def test_a_plain_generator_is_closed_although_no_thread_is_free(run):
+    """Closing takes the way that is never refused, where there is one."""
+    events = []
+
+    async def main(loop_state):
+        ways = []
+
+        def way(name):
+            async def run_sync(step):
+                ways.append(name)
+                if name == "pull" and ways.count("pull") > 1:
+                    raise ServiceUnavailable
+                return step()
+
+            return run_sync
+
+        body = StreamBody(made("def", events))
+        body.attach(way("pull"), way("close"))
+        await body.prime()
+        await body.aclose()
+        return ways
+
+    assert ["pull", "close"] == run(main)
+    assert "closed" in events
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("fails_at", ["generator", "callback"])
+def test_a_stream_that_fails_is_no_garbage(run, kind, fails_at):
+    """A body and the exception that ended it do not keep each other."""
+
+    async def main(loop_state):
+        async def failing(error):
+            if error is None:
+                raise Boom
+
+        body = StreamBody(made(kind, [], error=Boom if fails_at == "generator" else None))
+        body.on_finish(failing)
+        with pytest.raises(Boom):
+            await pieces_of(body)
+        await body.aclose()
+
+    run(main)
+    gc.collect()
+    gc.disable()
+    try:
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        run(main)
+        gc.collect()
+        found = [thing for thing in gc.garbage if isinstance(thing, Boom | StreamBody)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+    assert [] == found

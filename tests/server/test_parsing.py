@@ -405,3 +405,50 @@ def test_close_lets_go(carrier: Carrier) -> None:
     assert State.STOPPED is parser.state
     assert [] == list(parser.waiting)
     assert parser._carrier is None
+
+
+@pytest.mark.security("A1")
+def test_repeated_heads_share_nothing_that_can_be_changed(carrier: Carrier) -> None:
+    """What an application does to the header fields of one request does not come with the next."""
+    parser = RequestParser(carrier, LIMITS)
+    seen = []
+    for _ in range(3):
+        parser.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        exchange = parser.waiting.popleft()
+        seen.append(list(exchange.raw_headers))
+        exchange.raw_headers.append((b"x-user", b"admin"))
+
+    assert [[(b"host", b"a")]] * 3 == seen
+
+
+@pytest.mark.security("A1")
+@pytest.mark.parametrize("line", [b"GET / RTSP/1.1", b"GET  / HTTP/1.1", b"GET /  HTTP/1.1", b"GET / ICE/1.0"])
+@pytest.mark.parametrize("planted", [b"GET / HTTP/1.1", b"GET / HTTP/1.0"])
+def test_a_field_is_no_request_line(carrier: Carrier, line: bytes, planted: bytes) -> None:
+    """A malformed request line is refused although a field has the text of a better one."""
+    parser = parse(carrier, line + b"\r\nX: " + planted + b"\r\nHost: a\r\n\r\n")
+
+    assert outcome(parser) in (400, 505)
+
+
+@pytest.mark.security("A27")
+@pytest.mark.parametrize(
+    "slices",
+    [
+        pytest.param([b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n", b"x" * 16000], id="a-body"),
+        pytest.param([b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 12000 + b"\r\n\r\n"], id="a-large-head"),
+    ],
+)
+def test_an_idle_connection_keeps_little(carrier: Carrier, slices: list[bytes]) -> None:
+    """After a request the parser holds neither the large slice nor the large head it came in."""
+    parser = parse(carrier, *slices)
+    parser.waiting.clear()
+    kept = [
+        value
+        for cls in type(parser).__mro__
+        for name in getattr(cls, "__slots__", ())
+        for value in [getattr(parser, name)]
+        if isinstance(value, bytes | list)
+    ]
+
+    assert len(repr(kept)) < 1000

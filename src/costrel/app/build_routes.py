@@ -75,16 +75,21 @@ def _add_route(state: BuildState, scope: Scope, definition: RouteDefinition, hos
         handler=_qualified(definition.handler),
     )
     endpoint = _compile(state, scope, definition, pattern, route, host)
-    if endpoint is None:
-        return
-    state.endpoints.append(endpoint)
-    state.scopes[name] = scope
-    state.names.append((name, pattern, host))
+    if endpoint is not None:
+        state.endpoints.append(endpoint)
+        state.scopes[name] = scope
+        state.names.append((name, pattern, host))
+    # A route with a mistake stands in the table too, so that what clashes with it is in the same report.
     state.entries.append(
         RouteEntry(
             pattern=pattern,
             methods=definition.methods,
-            target=Target(endpoint.dispatch, route, options.get("fallthrough", False), endpoint),
+            target=Target(
+                endpoint.dispatch if endpoint is not None else _not_compiled,
+                route,
+                options.get("fallthrough", False),
+                endpoint,
+            ),
             host=host,
             when=cast("Callable[[Any], bool] | None", options.get("when")),
             trailing_slash=options.get("trailing_slash", scope.trailing_slash(state.given.settings.trailing_slash)),
@@ -92,6 +97,11 @@ def _add_route(state: BuildState, scope: Scope, definition: RouteDefinition, hos
             where=definition.where,
         )
     )
+
+
+async def _not_compiled(request: Request) -> Response:
+    """Stand for an endpoint that has a mistake; the build raises before anybody can ask it."""
+    raise AssertionError(request.path)
 
 
 def _compile(

@@ -1,15 +1,15 @@
 """Error handlers: what they take, which one answers, and that each is one that can be called.
 
-A key is a status or an exception class. A status and the class of that status are one key: ``errorhandler(404)`` is
-``errorhandler(NotFound)``. The most specific key wins, of equal ones the innermost scope; the order of registration
-never matters. A class of the application that derives from `NotFound` is more specific than 404, and 404 is more
-specific than `HTTPError`.
+A key is a status or an exception class. The order is Flask's: a handler for the status of the error comes before one
+for a class without a status, a blueprint's before the app's, and within one scope the most specific class wins. The
+order of registration never matters. ``errorhandler(404)`` and ``errorhandler(NotFound)`` are one key, and a class that
+derives from `NotFound` belongs to the same status.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
@@ -66,21 +66,47 @@ class ErrorHandlerTable:
     """
 
     def __init__(self, scopes: Sequence[Sequence[ErrorHandler]]) -> None:
-        self._scopes: list[dict[int | type[Exception], BoundErrorHandler]] = [
-            {_canonical(handler.key): _bind(handler) for handler in handlers} for handlers in scopes if handlers
-        ]
+        self._by_status: list[dict[int, dict[type[Exception], BoundErrorHandler]]] = []
+        self._by_class: list[dict[type[Exception], BoundErrorHandler]] = []
+        for handlers in scopes:
+            statuses: dict[int, dict[type[Exception], BoundErrorHandler]] = {}
+            classes: dict[type[Exception], BoundErrorHandler] = {}
+            for handler in handlers:
+                status_code, cls = _split(handler.key)
+                same_status = classes if status_code is None else statuses.setdefault(status_code, {})
+                same_status[cls] = _bind(handler)
+            self._by_status.append(statuses)
+            self._by_class.append(classes)
 
     def find(self, error: Exception) -> BoundErrorHandler | None:
-        """Return the handler for an exception: the most specific key, of equal ones the innermost scope's."""
-        for cls in type(error).__mro__:
-            if cls is HTTPError and isinstance(error, HTTPError):
-                for handlers in self._scopes:
-                    if error.status_code in handlers:
-                        return handlers[error.status_code]
-            for handlers in self._scopes:
-                if cls in handlers:
-                    return handlers[cls]
+        """Return the handler for an exception: by its status, then by its class, each time the innermost scope first.
+
+        Within a scope the most specific class counts.
+        """
+        classes = type(error).__mro__
+        if isinstance(error, HTTPError):
+            candidates = (*classes, class_of_status(error.status_code))
+            for statuses in self._by_status:
+                if found := _first(statuses.get(error.status_code, {}), candidates):
+                    return found
+        for handlers in self._by_class:
+            if found := _first(handlers, classes):
+                return found
         return None
+
+
+def _first(handlers: Mapping[type[Exception], BoundErrorHandler], classes: Iterable[type]) -> BoundErrorHandler | None:
+    """Return the handler of the first class that has one."""
+    return next((handlers[cls] for cls in classes if cls in handlers), None)
+
+
+def _split(key: int | type[Exception]) -> tuple[int | None, type[Exception]]:
+    """Return the status that a key stands for, `None` for an exception without one, and its class."""
+    if isinstance(key, int):
+        return key, class_of_status(key)
+    if issubclass(key, HTTPError) and issubclass(key, tuple(_CLASS_OF_STATUS.values())):
+        return key.status_code, key
+    return None, key
 
 
 def wrong_error_handlers(handlers: Sequence[ErrorHandler]) -> list[Mistake]:
@@ -95,13 +121,6 @@ def wrong_error_handlers(handlers: Sequence[ErrorHandler]) -> list[Mistake]:
         if stranger is not None:
             mistakes.append(_wrong_parameter(handler, stranger))
     return mistakes
-
-
-def _canonical(key: int | type[Exception]) -> int | type[Exception]:
-    """Turn the class of a status into the status."""
-    if isinstance(key, type) and issubclass(key, HTTPError) and _CLASS_OF_STATUS.get(key.status_code) is key:
-        return key.status_code
-    return key
 
 
 def _bind(handler: ErrorHandler) -> BoundErrorHandler:

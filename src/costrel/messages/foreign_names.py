@@ -1,8 +1,8 @@
 """Names of other frameworks, and what they are called here.
 
 People come from Flask, Starlette, FastAPI and Django, and their fingers know the names of those. `Request`, `Response`,
-`WebSocket`, `App` and the front door ask this table when an attribute does not exist; it costs nothing as long as everything exists.
-Rows are sorted within each class. A name that no table has gets the name that is nearest to it.
+`WebSocket`, `App` and the front door ask this table when an attribute does not exist; it costs nothing as long as
+everything exists. Rows are sorted within each class. A name that no table has gets the name that is nearest to it.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ _HINTS = (
         "TypeError",
         r"object (?:JSONReader|dict|list|str|bytes|NoneType|MultiDict|FormData) can't be used in 'await' expression",
         "Nothing has to be awaited here: the body was read before the handler was called, so `request.json()`, "
-        "`request.form`, `request.body` and `request.text` are plain values in Costrel.",
+        "`request.form`, `request.body`, `request.text` and what an `UploadFile` reads are plain values in Costrel.",
     ),
     _hint(
         "AttributeError TypeError",

@@ -101,9 +101,14 @@ class Server:
     async def _listen(self, core: ServerCore) -> None:
         for listening in self._sockets:
             # The loop owns a copy, so that what waits in the kernel can still be accepted after it has closed its own.
-            listener = await core.loop.create_server(
-                lambda: Connection(core), sock=listening.dup(), backlog=self.settings.backlog
-            )
+            copy = listening.dup()
+            try:
+                listener = await core.loop.create_server(
+                    lambda: Connection(core), sock=copy, backlog=self.settings.backlog
+                )
+            except BaseException:
+                copy.close()
+                raise
             self._listeners.append(listener)
 
     async def serve_forever(self) -> None:

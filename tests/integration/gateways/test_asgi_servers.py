@@ -36,7 +36,6 @@ def read_all(port: int, request: bytes) -> bytes:
         return bytes(received)
 
 
-@pytest.mark.capability("N04")
 def test_a_request_reaches_its_handler_and_the_answer_its_client(run_server: Callable[..., Iterator[int]]) -> None:
     """Path, query, header fields, body and status pass the gateway unchanged."""
     app = App(extensions=())

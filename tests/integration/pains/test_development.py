@@ -55,6 +55,8 @@ def test_a_handler_that_blocks_the_loop_is_named_in_debug_mode(
         asyncio.run(main())
 
     messages = [record.getMessage() for record in caplog.records if record.name == "costrel.watchdog"]
+    # Another line may be named too, when the machine is so busy that nothing gets done for a while.
+    messages = [message for message in messages if "slow_library_call" in message or not debug]
     if not debug:
         assert [] == messages
         return

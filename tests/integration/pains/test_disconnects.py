@@ -89,7 +89,7 @@ def test_layers_do_not_hide_a_disconnect(net: Any, layer_count: int) -> None:
                 writer.write(GET)
                 await net.until(lambda count=count: log.count("waiting") == count)
                 writer.transport.abort()
-                await net.until(lambda count=count: log.count("gone True") == count, 1)
+                await net.until(lambda count=count: log.count("gone True") == count)
 
     asyncio.run(main())
 

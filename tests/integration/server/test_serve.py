@@ -159,3 +159,20 @@ def test_loop_of_the_process(monkeypatch: pytest.MonkeyPatch, setting: str, name
         run_server(app, ServerSettings(port=0))
 
     assert [name] == seen
+
+
+def test_a_start_that_fails_late_stops_the_application() -> None:
+    """When a socket cannot be listened on, the application that has started is stopped, and nothing is left open."""
+    life: list[str] = []
+
+    async def main() -> None:
+        good, bad = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server = Server(make_app(life), ServerSettings())
+        with pytest.raises(ValueError, match="Stream Socket"):
+            await server.start([good, bad])
+
+        assert [-1, -1] == [good.fileno(), bad.fileno()]
+
+    asyncio.run(main())
+
+    assert ["start", "stop"] == life
