@@ -10,7 +10,7 @@ import pytest
 from costrel.app import App, Blueprint
 from costrel.errors import BuildError, Pass
 from costrel.handling import Query
-from costrel.messages import Request
+from costrel.messages import Request, Response
 from costrel.routing import Converter, HeaderIs
 from costrel.testing import TestClient
 

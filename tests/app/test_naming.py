@@ -156,6 +156,19 @@ def test_what_cannot_be_built(name: str, values: dict[str, object], code: str) -
     assert code == caught.value.code
 
 
+def test_a_name_of_a_mounted_application_is_offered() -> None:
+    """The name of the mount is easily forgotten, or taken for that of the application."""
+    app, shop, cart = App("test", extensions=()), App("shop", extensions=()), App("cart", extensions=())
+    cart.get("/items", name="items")(lambda: "x")
+    shop.mount("/basket", cart)
+    app.mount("/shop", shop)
+
+    with pytest.raises(ProgrammerError) as caught:
+        app.url_for("shop.cart.items")
+
+    assert "Did you mean `shop.basket.items`?" == caught.value.mistake.fix
+
+
 @pytest.mark.parametrize("name", ["_external", "_anchor", "_scheme"])
 def test_an_argument_of_flask_is_no_query(name: str) -> None:
     """It would be a part of the URL that nobody wanted; the error says what it is called here."""

@@ -112,3 +112,23 @@ def test_there_are_more_than_ten_checks_and_warnings_come_first(tmp_path: Path) 
 
     assert len(DEPLOY_CHECKS) > 10
     assert ["warning", "warning", "warning", "note"] == levels
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [
+        pytest.param("COSTREL_TREADS", {"variable-misspelt"}, id="nearly-a-setting-of-the-app"),
+        pytest.param("COSTREL_HEADER_TIMEOUT_SECOND", {"variable-misspelt"}, id="nearly-a-setting-of-the-server"),
+        pytest.param("COSTREL_THREADS", set(), id="a-setting"),
+        pytest.param("COSTREL_APP", set(), id="a-variable-of-the-command-line"),
+        pytest.param("COSTREL_TRACE", set(), id="another"),
+        pytest.param("COSTREL_SERVER", set(), id="a-third"),
+        pytest.param("COSTREL_EDITOR", set(), id="a-fourth"),
+        pytest.param("COSTREL_LOOP", set(), id="a-fifth"),
+        pytest.param("SHOP_TREADS", set(), id="a-name-of-the-application"),
+    ],
+)
+def test_a_variable_that_is_nearly_a_setting_is_told(tmp_path: Path, variable: str, expected: set[str]) -> None:
+    """It changes nothing, and whoever set it believes that it does."""
+
+    assert expected == names(tmp_path, {}, environ={variable: "1"})

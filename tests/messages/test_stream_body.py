@@ -392,7 +392,7 @@ def test_a_plain_generator_is_closed_although_no_thread_is_free(run):
 
             return run_sync
 
-        body = StreamBody(made("def", events))
+        body = StreamBody(made("plain", events))
         body.attach(way("pull"), way("close"))
         await body.prime()
         await body.aclose()
@@ -402,7 +402,7 @@ def test_a_plain_generator_is_closed_although_no_thread_is_free(run):
     assert "closed" in events
 
 
-@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("kind", ["plain", "async"])
 @pytest.mark.parametrize("fails_at", ["generator", "callback"])
 def test_a_stream_that_fails_is_no_garbage(run, kind, fails_at):
     """A body and the exception that ended it do not keep each other."""

@@ -353,6 +353,28 @@ def test_exit_in_a_handler(kit: Any, raised: BaseException, code: int) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("raised", "code"), [(SystemExit(5), 5), (KeyboardInterrupt(), 130)])
+def test_exit_after_the_response(kit: Any, raised: BaseException, code: int) -> None:
+    """What runs at the end of a request may ask for the exit too; the loop goes on until the server has stopped."""
+
+    async def handler(request: Request) -> Response:
+        def leave(request: Request) -> None:
+            raise raised
+
+        request.on_end(leave)
+        return Response(b"done")
+
+    async def main() -> None:
+        async with kit.wire(handler) as wire:
+            await wire.send(GET % 1)
+
+            assert [200] == wire.statuses
+            assert [code] == wire.exits
+            assert wire.core.active_count == 0
+
+    asyncio.run(main())
+
+
 def test_pending_request_survives_the_garbage_collector(kit: Any) -> None:
     """A request that waits for something that only it refers to is not collected."""
 

@@ -57,7 +57,7 @@ def url_for(
     if scope is not None:
         for function in scope.url_defaults():
             function(name, values)
-    built = frozen.names.build(name, values)
+    built = frozen.names.build(name, values, () if scope is not None else _names_in_mounts(owner))
     query = {key: value for key, value in built.leftover.items() if key in given}
     for key in query:
         explained = explain_foreign_option("url_for", key)
@@ -87,6 +87,15 @@ def _find_owner(app: Any, request: Request | None, name: str) -> tuple[Any, str,
             return here  # where the name is not found either, and the names that are near are known
         candidate, mount = mount.outer_app, mount.parent
         prefix = mount.prefix if mount is not None else ""
+
+
+def _names_in_mounts(app: Any) -> list[str]:
+    """Return the names of routes in mounted applications, as they are written here."""
+    return [
+        f"{name}.{inner}"
+        for name, mount in app.frozen.mounts.items()
+        for inner in (*mount.app.frozen.scopes, *_names_in_mounts(mount.app))
+    ]
 
 
 def _within(app: Any, name: str, prefix: str) -> tuple[Any, str, str] | None:

@@ -50,7 +50,8 @@ def _check_deployment(app: App, ignore: Sequence[str]) -> int:
         server = ServerSettings.from_environment(os.environ)
     except ConfigurationError as error:
         raise failure_of(error) from error
-    found = [finding for finding in find_weaknesses(Deployment(app, server, Path.cwd())) if finding.name not in ignore]
+    deployment = Deployment(app, server, Path.cwd(), environ=os.environ)
+    found = [finding for finding in find_weaknesses(deployment) if finding.name not in ignore]
     for finding in found:
         _print(finding)
     warnings = sum(finding.level == "warning" for finding in found)

@@ -8,7 +8,8 @@ outage to come and fails the command; a *note* is advice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
@@ -44,12 +45,14 @@ class Deployment:
         server: the settings of the server.
         folder: where the process starts.
         is_flask_mounted: whether a Flask application shares the session cookie.
+        environ: the variables that the settings were read from.
     """
 
     app: App
     server: ServerSettings
     folder: Path
     is_flask_mounted: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> AppSettings:
@@ -224,6 +227,14 @@ def _graceful(deployment: Deployment) -> Iterator[tuple[Level, str, str]]:
         yield "warning", what, "export COSTREL_GRACEFUL_TIMEOUT_SECONDS=30"
 
 
+def _misspelt(deployment: Deployment) -> Iterator[tuple[Level, str, str]]:
+    known = {f"COSTREL_{each.name.upper()}" for each in (*fields(AppSettings), *fields(ServerSettings))}
+    for name in sorted(deployment.environ):
+        near = get_close_matches(name, known, n=1, cutoff=0.85)
+        if near and name not in known:
+            yield "warning", f"`{name}` is set, and nothing reads it.", f"Is {near[0]} meant?"
+
+
 _MAKE_A_KEY = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 DEPLOY_CHECKS: Mapping[str, Check] = {
@@ -245,5 +256,6 @@ DEPLOY_CHECKS: Mapping[str, Check] = {
     "access-log-off": _access_log,
     "header-timeout": _slow_heads,
     "graceful-timeout": _graceful,
+    "variable-misspelt": _misspelt,
 }
 """Every check by its name."""

@@ -54,7 +54,7 @@ class NameIndex:
         """All names, sorted."""
         return tuple(sorted(self._routes))
 
-    def build(self, name: str, values: Mapping[str, object]) -> ReversedPath:
+    def build(self, name: str, values: Mapping[str, object], others: Iterable[str] = ()) -> ReversedPath:
         """Build the path of a route.
 
         Of several patterns with this name, the one that uses the most of the values is taken, then the first declared.
@@ -62,6 +62,7 @@ class NameIndex:
         Args:
             name: the full name of the route.
             values: by name of the parameter; a value that is `None` counts as not given.
+            others: names of routes elsewhere, offered when there is none of this name and one of them is near.
 
         Returns:
             The path, the host and what is left over.
@@ -71,7 +72,7 @@ class NameIndex:
         """
         candidates = self._routes.get(name)
         if candidates is None:
-            raise ProgrammerError(mistakes.unknown_route(name, self._routes))
+            raise ProgrammerError(mistakes.unknown_route(name, {*self._routes, *others}))
         given = {key: value for key, value in values.items() if value is not None}
         # `max` and `min` keep the first of equals, so the order of declaration breaks ties.
         complete = [candidate for candidate in candidates if not _missing(candidate, given)]

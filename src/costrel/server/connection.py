@@ -233,6 +233,9 @@ class Connection(Intake):
             self._fail(exchange, request, error)
         try:
             await request.finish()
+        except (SystemExit, KeyboardInterrupt) as error:
+            # It must not come out of the task: it would stop the loop where it stands.
+            self._ask_to_exit(exchange, error)
         finally:
             if response is not None:
                 response.exception = None
@@ -259,18 +262,20 @@ class Connection(Intake):
             self.abort()
             return
         if isinstance(error, SystemExit | KeyboardInterrupt):
-            code = error.code if isinstance(error, SystemExit) else 130
-            exit_code = code if isinstance(code, int) else (0 if code is None else 1)
-            logger.warning(
-                "exit_requested method=%s path=%.200r exit_code=%d", exchange.method, exchange.path, exit_code
-            )
-            self._core.on_exit(exit_code)
+            self._ask_to_exit(exchange, error)
         elif not isinstance(error, asyncio.CancelledError):
             logger.error("dispatch_failed method=%s path=%.200r", exchange.method, exchange.path, exc_info=error)
         if exchange.head_sent or self.phase is _LOST:
             self.abort()
         else:
             self._answer(exchange, UNAVAILABLE if isinstance(error, asyncio.CancelledError) else INTERNAL_ERROR)
+
+    def _ask_to_exit(self, exchange: NativeExchange, error: SystemExit | KeyboardInterrupt) -> None:
+        """Pass on that the application wants the process to end."""
+        code = error.code if isinstance(error, SystemExit) else 130
+        exit_code = code if isinstance(code, int) else (0 if code is None else 1)
+        logger.warning("exit_requested method=%s path=%.200r exit_code=%d", exchange.method, exchange.path, exit_code)
+        self._core.on_exit(exit_code)
 
     def _finish(self, exchange: NativeExchange, request: Request) -> None:
         """End a request and decide how the connection goes on."""

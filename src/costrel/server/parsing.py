@@ -74,6 +74,7 @@ class RequestParser(ParserState):
         "_early_head",
         "_feed",
         "_headers",
+        "_is_early_whole",
         "_keep_alive",
         "_known_host",
         "_line_from",
@@ -95,6 +96,7 @@ class RequestParser(ParserState):
         self._slice = b""
         self._line_from = 0  # where in the slice the next request line may begin; 0 is its very beginning
         self._early_head = b""
+        self._is_early_whole = True  # whether it begins with the request line
         self._known_host: bytes | None = None
         self._keep_alive = True
         self._chunks: ChunkBudget | None = None
@@ -299,10 +301,9 @@ class RequestParser(ParserState):
         start = 0 if early_bytes else self._line_from
         line = b"%b %b HTTP/%b\r\n" % (method, target, version.encode("ascii"))
         found = raw_head.find(line, start)
-        # SECURITY: it stands at the beginning of a line; a field may have the text of a better request line as value.
-        while found > 0 and raw_head[found - 1] != 0x0A:
-            found = raw_head.find(line, found + 1)
-        if found < 0 or version not in ("1.0", "1.1"):
+        # SECURITY: a field may have the text of a better request line as its value.
+        is_elsewhere = found > 0 and (self._is_early_whole if early_bytes else not self._line_from)
+        if found < 0 or is_elsewhere or version not in ("1.0", "1.1"):
             # The parser takes other spaces, and other protocols, for those of HTTP.
             self._stop(check_version(version, raw_head[start:]) or MALFORMED)
         self._line_from = max(found + len(line) - early_bytes, 1)
@@ -331,6 +332,8 @@ class RequestParser(ParserState):
     def _count_head(self, data: bytes) -> None:
         """Count the bytes of a head that is not complete, by what was fed of it."""
         settings = self._limits.settings
+        if not self._early_head:
+            self._is_early_whole = not self._line_from
         self._early_head += data if not self._line_from else data.rpartition(b"\r\n\r\n")[2]
         if len(self._target) > settings.max_request_line_bytes:
             self._refuse(TARGET_TOO_LONG)
