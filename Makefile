@@ -30,6 +30,7 @@ check: $(CHECKS)  ## style, types, floors, docs and the wheel
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_public_types.py
+	$(BIN)/python scripts/security_rows.py --missing
 	$(BIN)/python -m pytest --doctest-modules src/costrel -q -p no:randomly
 	$(BIN)/python -m pytest tests/docs -q
 	$(BIN)/mkdocs build --strict --quiet

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from threading import Event
 
 import pytest
 
 from costrel.app import App
 from costrel.app.lifecycle import current_loop_state
-from costrel.messages import State
+from costrel.messages import Dispatch, Request, Response, State
 from costrel.testing import TestClient
 
 started: ContextVar[str] = ContextVar("started", default="no")
@@ -239,3 +240,44 @@ def test_events_tell_of_start_and_stop() -> None:
         "on_stop",
         "app_stopped parent",
     ] == log
+
+
+@pytest.mark.pain("P13")
+def test_a_stop_waits_for_the_exits_of_an_abandoned_thread() -> None:
+    """A handler that outlives its deadline and the stop of the application is torn down before the application is."""
+    events: list[str] = []
+    may_return = Event()
+    app = App(extensions=())
+
+    async def impatient(request: Request, call_next: Dispatch) -> Response:
+        request.deadline_seconds = 0.01
+        return await call_next(request)
+
+    async def connect() -> AsyncIterator[Mine]:
+        yield Mine()
+        await asyncio.sleep(0)
+        events.append("provider")
+
+    app.provide(Mine, connect)
+
+    @app.teardown_request
+    async def tear_down() -> None:
+        events.append("teardown")
+
+    @app.on_stop
+    async def stop() -> None:
+        events.append("stop")
+
+    @app.get("/", use=[impatient])
+    def handler(mine: Mine) -> str:
+        may_return.wait(5)
+        events.append("handler")
+        return "late"
+
+    app.on("app_stopping", lambda fields: may_return.set())
+    with TestClient(app) as client:
+        status_code = client.get("/").status_code
+
+    assert 503 == status_code
+    assert {"handler", "teardown", "stop"} <= set(events)
+    assert events.index("teardown") < events.index("stop")

@@ -96,7 +96,8 @@ def test_a_long_stream_through_five_layers_stays_small(kind: str) -> None:
 
     assert 64 * MIB == size
     assert peak < 4 * MIB
-    assert len(tasks) <= 1
+    # The lifespan, the request, and the step of the client that waits for a piece.
+    assert max(tasks, default=0) <= 3
 
 
 def files_of(traceback: TracebackType | None) -> Iterator[str]:

@@ -12,13 +12,14 @@ it is; exactly one of them sees the other's mark.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from threading import Lock
 from typing import Any, NoReturn, cast
 
-from costrel.errors import RequestAbandoned
+from costrel.errors import RequestAbandoned, ServiceUnavailable
 from costrel.execution import Lane, Outcome, RunProfile, hop
 from costrel.handling.exits import exit_async_generator, exit_generator, start_async_generator, start_generator
 from costrel.handling.finishing import is_finished, start_stream
@@ -68,6 +69,7 @@ class Scope:
         "_response_exits",
         "_stream",
         "_teardown",
+        "_thread_ended",
         "after_count",
         "is_closed",
         "made",
@@ -82,6 +84,7 @@ class Scope:
         self._failure: BaseException | None = None
         self._stream: StreamBody | None = None
         self._lock: Lock | None = None
+        self._thread_ended: asyncio.Future[BaseException | None] | None = None
         self._is_settled = self._is_registered = self._is_handed_over = False
         self.made: dict[str, Any] = {}
         self.after_count: int = 0
@@ -237,18 +240,40 @@ class Scope:
         self._unwind_here(failure)
         while not self._exits and self._response_exits and self._response_exits[-1][2] is not ExitPlace.LOOP:
             failure = exit_generator(*self._take(self._response_exits, failure))
-        if self._exits or self._response_exits or self._teardown is not None:
-            loop_state = self._request.exchange.loop_state
-            loop_state.loop.call_soon_threadsafe(self._spawn_rest, failure)
+        try:
+            self._request.exchange.loop_state.loop.call_soon_threadsafe(self._note_end_of_thread, failure)
+        except RuntimeError:
+            logger.exception("provider_exits_lost path=%s", self._request.path)  # the loop is closed
 
-    def _spawn_rest(self, failure: BaseException | None) -> None:
+    def _note_end_of_thread(self, failure: BaseException | None) -> None:
+        ended, self._thread_ended = self._thread_ended, None
+        if ended is not None and not ended.done():
+            ended.set_result(failure)
+        elif self._exits or self._response_exits or self._teardown is not None:
+            self._supervise(self._end, failure)
+
+    def _supervise(self, function: Callable[..., object], argument: object) -> bool:
         supervisor = self._request.exchange.loop_state.supervisor
-        supervisor.spawn(self._end, failure, origin=f"exits of {self._request.path}")
+        try:
+            supervisor.spawn(function, argument, origin=f"exits of {self._request.path}")
+        except ServiceUnavailable:
+            logger.exception("provider_exits_unsupervised path=%s", self._request.path)
+            return False
+        return True
 
     def _abandon(self) -> None:
-        """Leave the thread behind: nothing that it has not begun to commit may commit."""
+        """Leave the thread behind: nothing that it has not begun to commit may commit.
+
+        From now on the supervisor waits for the thread, so that the application does not stop before the rest has run.
+        """
         self._request.claim.take(Outcome.ABANDONED)
+        ended = self._request.exchange.loop_state.loop.create_future()
+        if self._supervise(self._end_after, ended):
+            self._thread_ended = ended
         report_abandoned(self._request)
+
+    async def _end_after(self, thread_ended: asyncio.Future[BaseException | None]) -> None:
+        await self._end(await thread_ended)
 
     def _unwind_here(self, failure: BaseException | None) -> BaseException | None:
         """Run exits from the top of the pile in this thread, down to the first async one."""

@@ -48,7 +48,8 @@ class AppSettings(MessageLimits):
             (``strict``), or a redirect to the one that is registered (``redirect``).
         base_url: scheme, host and prefix for external URLs outside a request, for example
             ``https://shop.example/``; `None` takes them from the request.
-        allowed_hosts: hosts the application answers for; empty is all of them.
+        allowed_hosts: hosts that an external URL may take from a request; empty is all of them. To refuse requests
+            for others is the business of a layer.
         trusted_proxies: networks whose ``Forwarded`` and ``X-Forwarded-*`` fields are believed; empty is none.
         exit_timeout_seconds: how long the exit of one provider may take when its request was cancelled.
 
@@ -230,7 +231,7 @@ def _parse_texts(text: str) -> tuple[str, ...]:
 
 
 def _wrong(name: str, value: object, why: str) -> Mistake:
-    shown = "***" if "secret" in name else repr(value)
+    shown = "***" if "secret" in name or "url" in name else repr(value)
     return Mistake(
         "COS-APP-013",
         f"The setting `{name}` is {shown}.",
