@@ -574,7 +574,7 @@ def test_an_error_that_a_layer_replaces_is_no_garbage() -> None:
 
     @app.get("/")
     async def handler() -> str:
-        raise ValueError("x")
+        raise Conflict
 
     with client_of(app) as client:
         client.get("/")
@@ -584,7 +584,7 @@ def test_an_error_that_a_layer_replaces_is_no_garbage() -> None:
             gc.set_debug(gc.DEBUG_SAVEALL)
             client.get("/")
             gc.collect()
-            found = [thing for thing in gc.garbage if isinstance(thing, ValueError | Request | Response)]
+            found = [thing for thing in gc.garbage if isinstance(thing, Conflict | Request | Response)]
         finally:
             gc.set_debug(0)
             gc.garbage.clear()

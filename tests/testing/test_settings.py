@@ -17,5 +17,5 @@ def test_every_setting_can_be_given_as_an_option() -> None:
 
 def test_an_option_that_does_not_exist_is_refused() -> None:
     """The error says what another test client's is called here."""
-    with pytest.raises(TypeError, match="here `raise_server_exceptions` is `raise_app_exceptions`; the options are base"):
+    with pytest.raises(TypeError, match="here `raise_server_exceptions` is `raise_app_exceptions`; the options"):
         ClientSettings.of({"raise_server_exceptions": False})

@@ -272,7 +272,7 @@ class ASGIExchange:
         if self._listener is not None:
             self._listener.cancel()
             self._listener = None
-        self._callbacks = None
+        self._callbacks = self.channel = None
         self._held = b""
 
     # The one reader.

@@ -20,6 +20,7 @@ from costrel.messages.dispatch import Application
 from costrel.messages.file_body import FileBody
 from costrel.messages.request import Request
 from costrel.messages.response import Resolvable, Response, ResponseStream, SocketBody, head_fields
+from costrel.messages.websocket import SocketHandler
 
 __all__ = ["PathSink", "ResponseSink", "emit_finished", "end_exchange", "find_socket_body", "send_response"]
 
@@ -216,6 +217,8 @@ async def end_exchange(request: Request, response: Response | None) -> None:
     finally:
         if response is not None:
             response.exception = None
+            if isinstance(response.body, SocketHandler):
+                response.body.failure = None
 
 
 def emit_finished(

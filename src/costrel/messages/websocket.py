@@ -72,7 +72,8 @@ class WebSocket:
         try:
             return await channel.receive()
         except Disconnect as error:
-            self._closed = error
+            # Not the one that was raised: its traceback leads back to the socket.
+            self._closed = Disconnect(error.code, error.reason)
             raise
 
     async def receive_text(self) -> str:
@@ -129,7 +130,8 @@ class WebSocket:
         try:
             await channel.send(message)
         except Disconnect as error:
-            self._closed = error
+            # Not the one that was raised: its traceback leads back to the socket.
+            self._closed = Disconnect(error.code, error.reason)
             raise
 
     async def send_json(self, value: object) -> None:
