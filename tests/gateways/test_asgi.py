@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from costrel.app import App, AppSettings
+from costrel.errors import Conflict
 from costrel.gateways import ASGIGateway
 from costrel.messages import Request, Response, StreamResponse, WebSocket
 
@@ -502,3 +503,39 @@ def test_a_disconnect_while_a_stream_is_sent_closes_it(asgi: SimpleNamespace) ->
     asyncio.run(main())
 
     assert ["GeneratorExit"] == log
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_socket_is_no_garbage(asgi: SimpleNamespace, fails: bool) -> None:
+    """When a socket is over, nothing of it waits for the garbage collector."""
+    app = make_app()
+
+    @app.websocket("/")
+    async def talk(socket: WebSocket) -> None:
+        async for message in socket:
+            await socket.send(message)
+        if fails:
+            raise Conflict
+
+    def run() -> None:
+        messages = [
+            {"type": "websocket.connect"},
+            {"type": "websocket.receive", "text": "a"},
+            {"type": "websocket.disconnect", "code": 1000},
+        ]
+        serve(app, asgi.Server(*messages), asgi.websocket())
+
+    run()
+    gc.collect()
+    gc.disable()
+    try:
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        run()
+        gc.collect()
+        found = [thing for thing in gc.garbage if isinstance(thing, Request | WebSocket | Response)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+    assert [] == found

@@ -45,7 +45,8 @@ class Connection:
 
 
 @pytest.mark.pain("P4")
-def test_two_hundred_requests_share_five_connections() -> None:
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_two_hundred_requests_share_five_connections(kind: str) -> None:
     """All threads wait for a connection, and still those who have one can give it back."""
     app = App("test", extensions=())
     pool = Pool()
@@ -59,10 +60,15 @@ def test_two_hundred_requests_share_five_connections() -> None:
 
     app.provide(Connection, connect)
 
-    @app.get("/")
     def handler(db: Connection) -> str:
         time.sleep(0.0005)
         return "x"
+
+    async def async_handler(db: Connection) -> str:
+        await asyncio.sleep(0.0005)
+        return "x"
+
+    app.add_route("/", handler if kind == "def" else async_handler)
 
     async def main() -> list[tuple[int, str]]:
         async with AsyncTestClient(app) as client:

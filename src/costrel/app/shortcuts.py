@@ -37,6 +37,8 @@ def abort(
     Raises:
         HTTPError: always; of the class that the status has, for example `NotFound`.
     """
+    if detail is None and isinstance(extra.get("description"), str):
+        detail = str(extra.pop("description"))  # the name that Flask has for it
     if isinstance(status_code, Response):
         raise ResponseRaised(status_code)
     cls = class_of_status(status_code)

@@ -301,7 +301,9 @@ class _Emitter:
                     self._return_in_thread("respond(value)", with_hooks=True)
             if not has_handler:
                 text.add("return None")
-        lane, profile = ("handlers", "profile") if has_handler else (self._lane(segment), "None")
+        # What is entered may wait for something that others hold, so it must never keep their exits from a thread:
+        # those have the cleanup lane for themselves.
+        lane, profile = "handlers", "profile" if has_handler else "None"
         if self.needs_scope:
             hopping = f"await scope.hop(request.exchange.loop_state.{lane}, {name}, {profile})"
         else:
@@ -322,10 +324,6 @@ class _Emitter:
                 text.add("return response")
             else:
                 self._return_finished()
-
-    def _lane(self, segment: Segment) -> str:
-        """Hooks run with the handlers; providers of an async handler do not queue behind those."""
-        return "handlers" if any(step.is_call for step in segment.steps) else "cleanup"
 
     def _return_in_thread(self, made: str, with_hooks: bool = False) -> None:
         text = self.text

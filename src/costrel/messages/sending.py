@@ -218,7 +218,9 @@ async def end_exchange(request: Request, response: Response | None) -> None:
         if response is not None:
             response.exception = None
             if isinstance(response.body, SocketHandler):
+                # The socket and its request know each other, and what the handler raised knows both.
                 response.body.failure = None
+                vars(request.state).pop("websocket", None)
 
 
 def emit_finished(
