@@ -108,10 +108,11 @@ def check_answers(port: int) -> None:
 
 
 def main() -> int:
-    """Measure and print; return 1 when a ratio is above its target."""
+    """Measure and print; return 1 when a ratio is above its target and `--strict` was given."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=2, help="of each round of load")
     parser.add_argument("--rounds", type=int, default=3, help="of each case, alternating with the floor")
+    parser.add_argument("--strict", action="store_true", help="end with 1 when a ratio is above its target")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -141,12 +142,12 @@ def main() -> int:
         cost = statistics.median(cost for _, cost, _ in rounds)
         rate = statistics.median(rate for _, _, rate in rounds)
         target = TARGETS.get(name)
-        note = "" if target is None else f"  at most {target:.1f}"
+        note = "" if target is None else f"  target: at most {target:.1f}{', missed' if ratio > target else ''}"
         missed |= target is not None and ratio > target
         print(f"{name:14}{ratio:16.2f}{ratios[0]:9.2f} - {ratios[-1]:.2f}{cost:10.1f}{rate:12,.0f}{note}")
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=1))
-    return 1 if missed else 0
+    return 1 if missed and options.strict else 0
 
 
 if __name__ == "__main__":
