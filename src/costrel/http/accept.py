@@ -49,8 +49,8 @@ class AcceptItem:
 
 
 # Every quote that opens is taken up to its end or to the end of the field, so that no character is looked at twice.
-_iter_elements = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))++', re.DOTALL).finditer
-_match_value = re.compile(rf"{TCHARS}(?:/{TCHARS})?+").match
+_iter_elements = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*(?:"|\\?\Z))+', re.DOTALL).finditer
+_match_value = re.compile(rf"{TCHARS}(?:/{TCHARS})?").match
 _match_weight = re.compile(r"0(?:\.([0-9]{0,3}))?|1(?:\.0{0,3})?").fullmatch
 
 

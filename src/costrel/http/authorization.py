@@ -49,7 +49,7 @@ class Credentials:
 
 _is_token = re.compile(TCHARS).fullmatch
 _is_token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+").fullmatch
-_is_base64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?").fullmatch
+_is_base64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?").fullmatch
 _match_parameter = re.compile(rf"({TCHARS})[ \t]*+=[ \t]*+(?:({TCHARS})|({QUOTED_STRING}))[ \t]*+").match
 _skip_commas = re.compile(r"[, \t]*+").match
 

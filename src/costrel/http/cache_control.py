@@ -15,7 +15,7 @@ __all__ = ["CacheControl", "parse_cache_control"]
 _MAX_SECONDS = 2**31
 _MAX_DIRECTIVES = 64
 _TCHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_DIRECTIVE = re.compile(rf'[ \t,]*+({_TCHARS})(?:=(?:({_TCHARS})|"((?:[^"\\]|\\.)*+)"))?+[ \t]*+(?=,|\Z)', re.DOTALL)
+_DIRECTIVE = re.compile(rf'[ \t,]*+({_TCHARS})(?:=(?:({_TCHARS})|"((?:[^"\\]|\\.)*)"))?[ \t]*+(?=,|\Z)', re.DOTALL)
 _TOKEN = re.compile(_TCHARS)
 _NOT_IN_QUOTES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

@@ -18,10 +18,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_BUT_TAB = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TCHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _DISPOSITION = re.compile(rf"[ \t]*+({_TCHARS})[ \t]*+")
-_PARAMETER = re.compile(rf';[ \t]*+(?:({_TCHARS})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;",]++))[ \t]*+)?+')
+_PARAMETER = re.compile(rf';[ \t]*+(?:({_TCHARS})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*)"|([^\s;",]++))[ \t]*+)?')
 # RFC 8187 §3.2.1: attr-char
 _ATTR_CHAR = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`|~")
-_EXTENDED_VALUE = re.compile(r"([^']*+)'[^']*+'((?:[!#$&+.^_`|~0-9A-Za-z-]|%[0-9A-Fa-f]{2})*+)")
+_EXTENDED_VALUE = re.compile(r"([^']*+)'[^']*+'((?:[!#$&+.^_`|~0-9A-Za-z-]|%[0-9A-Fa-f]{2})*)")
 
 
 def format_content_disposition(disposition: Literal["attachment", "inline"], filename: str | None) -> str:

@@ -33,8 +33,11 @@ __all__ = [
 TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 """A regular expression for a token, one or more tchar (RFC 9110 §5.6.2); possessive, so it never backtracks."""
 
-QUOTED_STRING = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*+"'
-"""A regular expression for a quoted string with its quotes (RFC 9110 §5.6.4); possessive as well."""
+QUOTED_STRING = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+"""A regular expression for a quoted string with its quotes (RFC 9110 §5.6.4).
+
+COMPAT: not possessive, for Python before 3.11.5 matches possessive groups wrongly; a failure costs one pass back.
+"""
 
 SINGLETON_FIELDS: frozenset[bytes] = frozenset(
     {

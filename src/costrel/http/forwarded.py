@@ -51,7 +51,7 @@ _PAIR = re.compile(
 _SEPARATORS = re.compile(r"[ \t;,]++")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _NODE_WITH_PORT = re.compile(r"(\[[^\[\]]++\]|[^:\[\]]++)(?::([0-9]{1,5}))?")
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]++)++")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]++)+")
 _MAX_PREFIX_CHARACTERS = 255
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 

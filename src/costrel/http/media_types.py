@@ -103,7 +103,7 @@ class MediaType:
 
 _match_essence = re.compile(rf"({TCHARS})/({TCHARS})").match
 # RFC 9110 §5.6.6: parameters = *( OWS ";" OWS [ parameter ] ), and no space around the equals sign.
-_match_parameter = re.compile(rf"[ \t]*+;[ \t]*+(?:({TCHARS})=(?:({TCHARS})|({QUOTED_STRING})))?+").match
+_match_parameter = re.compile(rf"[ \t]*+;[ \t]*+(?:({TCHARS})=(?:({TCHARS})|({QUOTED_STRING})))?").match
 _is_token = re.compile(TCHARS).fullmatch
 
 

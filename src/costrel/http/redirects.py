@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_SPACE_OR_BACKSLASH = re.compile(r"[\x00-\x20\x7f\\]")
 _CONTROL_OR_BACKSLASH = re.compile(r"[\x00-\x1f\x7f\\]")
 # After the dot segments at its beginning are resolved, the path begins with two slashes.
-_TWO_SLASHES = re.compile(r"/(?:\.{1,2}/)*+/")
+_TWO_SLASHES = re.compile(r"/(?:\.{1,2}/)*/")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+):")
 
 

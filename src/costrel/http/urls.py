@@ -20,7 +20,7 @@ __all__ = ["URL", "is_valid_authority", "parse_authority", "parse_request_target
 _MAX_AUTHORITY_BYTES = 255
 # RFC 3986 §3.2.2: reg-name = *( unreserved / pct-encoded / sub-delims ); an IPv4 address has the same form.
 # SECURITY: two Host fields that an intermediary joined read "a,evil", so the comma of sub-delims is not accepted.
-_AUTHORITY = re.compile(rb"((?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})++|\[[0-9A-Fa-f:.]++\])(?::([0-9]{1,5}))?")
+_AUTHORITY = re.compile(rb"((?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]++\])(?::([0-9]{1,5}))?")
 _NOT_AUTHORITY = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:%\[\]-]")
 # RFC 3986 §3.1: scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+):")

@@ -30,8 +30,8 @@ T = TypeVar("T")
 MAX_NUMBER_DIGITS = 308
 """How many digits an integer of untyped JSON may have: those that a float of the same size can."""
 
-# Every alternative is possessive and the end of the text closes a string, so that nothing is looked at twice.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+# The end of the text closes a string too, so a match never fails and nothing is looked at twice.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*(?:"|\\?\Z)', re.DOTALL)
 # PERF: `in` on digits made equal instead of a regular expression, saves 12 µs a KiB (benchmarks/decoding.py, 3.11)
 _ALIKE_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _TOO_MANY_DIGITS = b"0" * (MAX_NUMBER_DIGITS + 1)
