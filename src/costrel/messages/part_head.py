@@ -21,9 +21,7 @@ __all__ = ["PartHead", "check_field_lines", "parse_boundary", "parse_part_head"]
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _DISPOSITION = re.compile(r"form-data[ \t]*+", re.IGNORECASE)
-_PARAMETER = re.compile(
-    rf';[ \t]*+(?:({_NAME})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*)"|([^\s;",]++))[ \t]*+)?', re.DOTALL
-)
+_PARAMETER = re.compile(rf';[ \t]*+(?:({_NAME})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*)"|([^\s;",]++))[ \t]*+)?', re.DOTALL)
 # Control characters are refused, but in a file name: there they are kept for `raw_filename` and stripped for the rest.
 _FIELD_LINE = re.compile(
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\x00-\x08\x0a-\x1f\x7f]*+|(?i:content-disposition):[^\r\n]*+"
