@@ -39,6 +39,9 @@ def main(plan_text: str, lifeline: int) -> int:
     sys.argv[:] = ["costrel", "dev"]
     if os.read(lifeline, 1) != GO:
         return 0
+    # A cached module counts as fresh when size and second of its source are the same, so of two quick changes the
+    # second could be missed: what is being written is not cached.
+    sys.dont_write_bytecode = True
     threading.Thread(target=_follow, args=(lifeline,), name="costrel-lifeline", daemon=True).start()
     try:
         return _serve(plan)
