@@ -138,4 +138,5 @@ async def watched_hop(
 def report_abandoned(request: Request) -> None:
     """Emit ``worker_abandoned``: a thread works on for nobody."""
     if request.app is not None:
-        request.app.emit("worker_abandoned", {"request": request})
+        handler = request.route.handler if request.route is not None else "-"
+        request.app.emit("worker_abandoned", {"request": request, "handler": handler})
