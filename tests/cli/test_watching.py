@@ -10,23 +10,23 @@ import pytest
 from costrel.cli import watching
 from costrel.cli.watching import is_source, iter_changes
 
-HERE = Path("/work")
+HERE = Path("/srv")
 
 
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        pytest.param("/work/app.py", True, id="a-module"),
-        pytest.param("/work/shop/web/pages.py", True, id="a-module-deep-down"),
-        pytest.param("/work/pyproject.toml", True, id="settings"),
-        pytest.param("/work/.env", True, id="the-environment"),
-        pytest.param("/work/templates/index.html", False, id="a-template-is-read-anew-anyway"),
-        pytest.param("/work/shop.db", False, id="a-database"),
-        pytest.param("/work/.venv/lib/a.py", False, id="a-virtual-environment"),
-        pytest.param("/work/venv/lib/a.py", False, id="another-virtual-environment"),
-        pytest.param("/work/node_modules/a/b.py", False, id="packages-of-others"),
-        pytest.param("/work/.git/hooks/a.py", False, id="a-hidden-folder"),
-        pytest.param("/work/__pycache__/a.py", False, id="a-cache"),
+        pytest.param("/srv/app.py", True, id="a-module"),
+        pytest.param("/srv/shop/web/pages.py", True, id="a-module-deep-down"),
+        pytest.param("/srv/pyproject.toml", True, id="settings"),
+        pytest.param("/srv/.env", True, id="the-environment"),
+        pytest.param("/srv/templates/index.html", False, id="a-template-is-read-anew-anyway"),
+        pytest.param("/srv/shop.db", False, id="a-database"),
+        pytest.param("/srv/.venv/lib/a.py", False, id="a-virtual-environment"),
+        pytest.param("/srv/venv/lib/a.py", False, id="another-virtual-environment"),
+        pytest.param("/srv/node_modules/a/b.py", False, id="packages-of-others"),
+        pytest.param("/srv/.git/hooks/a.py", False, id="a-hidden-folder"),
+        pytest.param("/srv/__pycache__/a.py", False, id="a-cache"),
         pytest.param("/elsewhere/app.py", False, id="another-folder"),
     ],
 )
