@@ -210,3 +210,19 @@ def test_every_test_states_its_rule(path: Path) -> None:
     ]
 
     assert [] == silent
+
+
+def test_every_speed_trick_names_its_measurement() -> None:
+    """A `PERF` comment gives a number and a benchmark file that exists, and an entry that is in it."""
+    wrong = []
+    for path in (ROOT / "src").rglob("*.py"):
+        text = re.sub(r"\n\s*#\s*", " ", path.read_text("utf-8"))
+        for claim in re.findall(r"PERF: ([^\n]*)", text):
+            named = re.search(r"\(benchmarks/(\w+\.py)(?:::(\w+))?, 3\.1\d\)", claim)
+            file = ROOT / "benchmarks" / named[1] if named else None
+            if not re.search(r"saves \S+ (ns|µs)", claim) or file is None or not file.exists():
+                wrong.append(f"{path.name}: {claim[:80]}")
+            elif named and named[2] and named[2] not in file.read_text("utf-8"):
+                wrong.append(f"{path.name}: {named[2]} is not in {file.name}")
+
+    assert [] == wrong

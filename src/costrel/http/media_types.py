@@ -197,7 +197,7 @@ def format_media_type(media_type: MediaType) -> str:
     )
 
 
-# PERF: what most requests and answers carry is one dict hit, saves 900 ns (Python 3.11).
+# PERF: what most messages carry is one dict hit, saves 850 ns (benchmarks/tricks.py::common_essence, 3.11)
 _COMMON_ESSENCES: Mapping[str, str] = MappingProxyType(
     {
         value: essence

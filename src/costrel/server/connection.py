@@ -211,7 +211,7 @@ class Connection(Intake):
                     head = core.heads.find(response)
             if head is not None and transport is not None and type(body) is bytes:
                 size = len(body)
-                # PERF: a ready-made end of the head instead of a formatted one, saves 50 ns (benchmarks/smoke.py, 3.11)
+                # PERF: a ready-made end of the head, saves 45 ns (benchmarks/tricks.py::ready_ending, 3.11)
                 data = head + (_ENDINGS[size] if size < 1024 else b"%d\r\n\r\n" % size) + body
                 exchange.status_code = response.status_code
                 exchange.bytes_sent = size

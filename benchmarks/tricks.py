@@ -1,0 +1,140 @@
+"""What each trick on the hot path saves: the plain form beside the one that is used, in one process.
+
+A comment ``# PERF:`` in the source names an entry here. Figures are the best of seven rounds in nanoseconds; only the
+difference within one run means anything.
+
+    python benchmarks/tricks.py
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from costrel.http import essence_of, field_name, parse_media_type
+from costrel.routing import RouteEntry, build_table, parse_pattern
+from costrel.server import ServerSettings
+from costrel.server.exchange import Carrier
+from costrel.server.parser_state import ParserLimits
+from costrel.server.parsing import RequestParser
+
+ROUNDS = 7
+CALLS = 50_000
+SMALL = b" HTTP/1.1\r\nHost: localhost:8000\r\n\r\n"
+FIELDS = b"".join(b"X-Field-%d: some value that is not short\r\n" % number for number in range(11))
+LARGE = b" HTTP/1.1\r\nHost: localhost:8000\r\n" + FIELDS + b"\r\n"
+
+
+class Bearer:
+    """What a parser asks of a connection while no body comes."""
+
+    loop_state = None
+    peer = None
+
+
+class Routed:
+    """What a table asks of a request."""
+
+    method = "GET"
+    host = "localhost"
+    headers: dict[str, str] = {}
+    is_websocket = False
+
+    def __init__(self, path: str) -> None:
+        self.route_path = path
+        self.path_params: dict[str, object] = {}
+
+
+class ManySlots:
+    """An exchange with everything on the instance."""
+
+    __slots__ = tuple("abcdefghijkmnopqr")
+
+    def __init__(self, value: object) -> None:
+        self.a = self.b = self.c = self.d = self.e = self.f = value
+        self.g = self.h = self.i = self.j = self.k = self.m = self.n = self.o = self.p = self.q = self.r = None
+
+
+class FewAttributes:
+    """An exchange with what hardly ever differs on the class."""
+
+    g = h = i = j = k = m = n = o = p = q = r = None
+
+    def __init__(self, value: object) -> None:
+        self.a = self.b = self.c = self.d = self.e = self.f = value
+
+
+def cost(function: Callable[[], object]) -> float:
+    """Return the nanoseconds of one call, the best of some rounds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            function()
+        best = min(best, time.perf_counter() - start)
+    return best / CALLS * 1e9
+
+
+def show(name: str, plain: Callable[[], object], used: Callable[[], object]) -> None:
+    """Measure both forms and print the difference."""
+    before, after = cost(plain), cost(used)
+    print(f"{name:26}{before:9.0f}{after:9.0f}{before - after:9.0f}")
+
+
+def repeated_head(name: str, rest: bytes) -> None:
+    """Compare parsing a head again with taking it as a repeated one."""
+    parser = RequestParser(cast("Carrier", Bearer()), ParserLimits.of(ServerSettings()))
+
+    repeated = b"GET /a" + rest
+
+    def parse_again() -> None:
+        parser._known_rest = b""
+        parser.feed(repeated)
+        parser.waiting.clear()
+
+    def take() -> None:
+        parser.feed(repeated)
+        parser.waiting.clear()
+
+    show(name, parse_again, take)
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"Python {platform.python_version()}, nanoseconds a call")
+    print(f"{'trick':26}{'plain':>9}{'used':>9}{'saves':>9}")
+    head, body = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ", b"Hello, World!"
+    endings = tuple(b"%d\r\n\r\n" % size for size in range(1024))
+    show("ready_ending", lambda: b"%b%d\r\n\r\n%b" % (head, len(body), body), lambda: head + endings[len(body)] + body)
+    repeated_head("repeated_head", SMALL)
+    repeated_head("repeated_head_12_fields", LARGE)
+    data = b"GET /users/42" + LARGE
+    show("find_not_in", lambda: b"\t\r\n" in data, lambda: data.find(b"\t\r\n") >= 0)
+    parser = httptools.HttpRequestParser(object())
+    parser.feed_data(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    show("request_line", lambda: parser.get_http_version() == "1.1", lambda: data.startswith(b" HTTP/1.1\r\n", 13))
+    value = "text/html; charset=utf-8"
+    allowed = re.compile(r"[\t\x20-\x7e\x80-\xff]*+").fullmatch
+    show("printable_ascii", lambda: allowed(value) is not None, lambda: value.isascii() and value.isprintable())
+    show("few_attributes", lambda: ManySlots(1), lambda: FewAttributes(1))
+    show("common_essence", lambda: parse_media_type("application/json").essence, lambda: essence_of("application/json"))
+    show("known_field_name", lambda: field_name("X-Unknown-Name"), lambda: field_name("Content-Type"))
+    names, values = ("id",), ("42",)
+    show("dict_display", lambda: dict(zip(names, values, strict=True)), lambda: {names[0]: values[0]})
+    entry = RouteEntry(parse_pattern("/user/{id:int}"), frozenset({"GET"}), "user")
+    table, mistakes = build_table([entry])
+    if mistakes:
+        raise SystemExit(str(mistakes[0]))
+    walking, _ = build_table([entry])
+    walking._last_segments = {}
+    request = Routed("/user/42")
+    show("last_segment", lambda: walking.find(request), lambda: table.find(request))
+
+
+if __name__ == "__main__":
+    main()
