@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from costrel.app import App, AppSettings, Blueprint
-from costrel.errors import ProgrammerError
+from costrel.app import App, AppSettings, Blueprint, url_for
+from costrel.errors import ProgrammerError, URLValueError
 from costrel.http import TrustedProxies
 from costrel.messages import Request, apply_forwarded
 from costrel.testing import TestClient
@@ -190,3 +190,25 @@ def test_defaults_do_not_reach_the_query() -> None:
         app.url_for("b"),
         app.url_for("b", lang="fr"),
     )
+
+
+@pytest.mark.parametrize("text", [".", "..", "%2e", ""])
+def test_a_value_of_a_client_can_be_guarded(text: str) -> None:
+    """No spelling of a dot segment leads to the route, so the handler is told and can link elsewhere."""
+    app = App("tested", extensions=())
+
+    @app.get("/tags/{name}")
+    async def tag(name: str) -> str:
+        return name
+
+    @app.get("/search")
+    async def search(q: str) -> str:
+        try:
+            return url_for("tag", name=q)
+        except URLValueError as error:
+            return f"{error.route} {error.values}"
+
+    with app.test_client() as client:
+        said = client.get("/search", params={"q": text}).text
+
+    assert ("/tags/%252e" if text == "%2e" else f"tag {{'name': {text!r}}}") == said

@@ -13,11 +13,35 @@ from costrel.testing import TestClient, make_request
 def test_every_request_gets_the_text(method: str, path: str) -> None:
     """Whatever is asked for, the answer is why there is none."""
     with TestClient(make_failure_app("SyntaxError: <script>")) as client:
-        response = client.request(method, path)
+        response = client.request(method, path, headers={"accept": "text/html"})
 
     assert 500 == response.status_code
     assert "SyntaxError: &lt;script&gt;" in response.text
     assert "no-store" == response.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        pytest.param("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True, id="a-browser"),
+        pytest.param("*/*", False, id="curl"),
+        pytest.param(None, False, id="a-program-that-says-nothing"),
+        pytest.param("application/json, text/html;q=0.5", False, id="a-program-that-prefers-json"),
+    ],
+)
+def test_programs_get_plain_text(accept: str | None, is_page: bool) -> None:
+    """A page is for those that name HTML; in a terminal the text is read as it is."""
+    headers = {} if accept is None else {"accept": accept}
+    with TestClient(make_failure_app("SyntaxError: a < b\n")) as client:
+        response = client.get("/", headers=headers)
+
+    assert (500, "no-store") == (response.status_code, response.headers["cache-control"])
+    if is_page:
+        assert "text/html; charset=utf-8" == response.headers["content-type"]
+        assert "SyntaxError: a &lt; b" in response.text
+    else:
+        assert "text/plain; charset=utf-8" == response.headers["content-type"]
+        assert "The application cannot start.\n\nSyntaxError: a < b\n" == response.text
 
 
 @pytest.mark.security("L8")

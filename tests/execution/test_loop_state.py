@@ -9,6 +9,7 @@ from contextvars import Context, ContextVar
 import pytest
 
 from costrel.execution.loop_state import ExecutionSettings, LoopState
+from costrel.execution.worker_context import WorkerContext
 
 _WAIT_SECONDS = 10
 
@@ -34,7 +35,7 @@ def test_settings_have_ranges(name: str, smallest: int) -> None:
         ExecutionSettings(**{name: smallest - 1})
 
 
-def test_a_state_has_three_lanes_and_a_supervisor() -> None:
+def test_a_state_has_four_lanes_and_a_supervisor() -> None:
     """Sizes come from the settings, and `stats` shows them with the queues."""
 
     async def main() -> tuple[object, ...]:
@@ -49,10 +50,10 @@ def test_a_state_has_three_lanes_and_a_supervisor() -> None:
         release.set()
         await waiting
         await state.aclose(_WAIT_SECONDS)
-        lanes = [(lane.name, lane.threads) for lane in (stats.handlers, stats.files, stats.cleanup)]
+        lanes = [(lane.name, lane.threads) for lane in (stats.handlers, stats.begun, stats.files, stats.cleanup)]
         return lanes, stats.handlers.waiting, state.stats().supervisor_pending
 
-    assert asyncio.run(main()) == ([("handlers", 1), ("files", 8), ("cleanup", 4)], 1, 0)
+    assert asyncio.run(main()) == ([("handlers", 1), ("begun", 1), ("files", 8), ("cleanup", 4)], 1, 0)
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:
@@ -81,6 +82,46 @@ def test_cleanup_never_waits_behind_handlers() -> None:
         return f"{done}"
 
     assert asyncio.run(main()) == "[True, True]"
+
+
+@pytest.mark.parametrize(
+    ("held_count", "is_streaming", "lane"),
+    [
+        pytest.param(0, False, "handlers", id="nothing-yet"),
+        pytest.param(1, False, "begun", id="a-provider-is-entered"),
+        pytest.param(0, True, "begun", id="a-generator-has-begun"),
+    ],
+)
+def test_what_a_request_holds_decides_its_next_lane(held_count: int, is_streaming: bool, lane: str) -> None:
+    """Who holds something leaves the lane of those who may wait for it."""
+
+    async def main() -> str:
+        state = LoopState.start(asyncio.get_running_loop())
+        worker = WorkerContext()
+        worker.held_count, worker.is_streaming = held_count, is_streaming
+        found = state.lane_for(worker).name
+        await state.aclose(_WAIT_SECONDS)
+        return found
+
+    assert lane == asyncio.run(main())
+
+
+@pytest.mark.pain("P4")
+def test_what_has_begun_waits_behind_no_handler_and_is_never_refused() -> None:
+    """When every handler thread is stuck and no more may wait, the steps of requests that have begun still run."""
+
+    async def main() -> list[int]:
+        settings = ExecutionSettings(threads=2, max_waiting=0, thread_queue_timeout_seconds=0.001)
+        state = LoopState.start(asyncio.get_running_loop(), settings)
+        release = threading.Event()
+        stuck = [state.handlers.submit(release.wait, _WAIT_SECONDS) for _ in range(2)]
+        results = await asyncio.gather(*[state.begun.submit(len, "abc") for _ in range(50)])
+        release.set()
+        await asyncio.gather(*stuck)
+        await state.aclose(_WAIT_SECONDS)
+        return results
+
+    assert [3] * 50 == asyncio.run(main())
 
 
 def test_the_supervisor_starts_work_with_the_base_context() -> None:
@@ -180,7 +221,8 @@ def test_closing_waits_for_work_and_lets_values_go() -> None:
         state.values["owner"] = object()
         state.supervisor.spawn(lambda: ended.append("work"), origin="a.py:1")
         await state.aclose(_WAIT_SECONDS)
-        return ended, state.values, state.handlers.is_closed and state.files.is_closed and state.cleanup.is_closed
+        lanes = (state.handlers, state.begun, state.files, state.cleanup)
+        return ended, state.values, all(lane.is_closed for lane in lanes)
 
     assert asyncio.run(main()) == (["work"], {}, True)
 

@@ -15,7 +15,7 @@ _LANE = LaneStats("handlers", 40, 1, 2, 0.5, 3, 4, 5)
     ("stats", "field"),
     [
         pytest.param(_LANE, "busy", id="of-a-lane"),
-        pytest.param(ExecutionStats(_LANE, _LANE, _LANE, 0), "supervisor_pending", id="of-a-loop"),
+        pytest.param(ExecutionStats(_LANE, _LANE, _LANE, _LANE, 0), "supervisor_pending", id="of-a-loop"),
     ],
 )
 def test_stats_are_of_one_moment(stats: LaneStats | ExecutionStats, field: str) -> None:

@@ -177,7 +177,7 @@ class Client:
                     before_send(response)
                 return await self._send(request, response, stop_after)
             finally:
-                if request.has_end_callbacks:
+                if request.end_callbacks is not None:
                     await request.finish()
                 else:
                     request.ended = True

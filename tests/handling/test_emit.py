@@ -43,6 +43,10 @@ async def show(id: int, verbose: bool = False) -> dict[str, int]:
     return {"id": id}
 
 
+def count(page: int = 1) -> str:
+    return f"{page}"
+
+
 def create(order: Order, session: Session) -> Order:
     return order
 
@@ -88,6 +92,7 @@ ASYNC = ProviderTable([Provider(Session, make_session_async, "response")])
 ROUTES = [
     pytest.param(hello, {}, "async", 0, id="hello"),
     pytest.param(show, {"path": "/users/{id}"}, "async", 0, id="path_and_query"),
+    pytest.param(count, {}, "thread", 1, id="thread"),
     pytest.param(create, {"method": "POST", "providers": SYNC}, "thread", 1, id="thread_with_provider"),
     pytest.param(create_async, {"method": "POST", "providers": ASYNC}, "async", 0, id="async_with_provider"),
     pytest.param(

@@ -80,6 +80,13 @@ MULTIPART = (
 JSON = (("content-type", "application/json"),)
 URLENCODED = (("content-type", "application/x-www-form-urlencoded"),)
 PARTS = (("content-type", "multipart/form-data; boundary=x"),)
+FORWARDED = (
+    ("x-forwarded-for", "192.0.2.7"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-host", "shop.example"),
+    ("x-forwarded-prefix", "/shop"),
+)
+FORGED = (("x-forwarded-for", "198.51.100.66, 192.0.2.7"), ("x-forwarded-proto", "http, https"))
 
 TABLE: dict[str, Sent] = {
     "text-is-html": Sent("GET", "/text", 200),
@@ -90,6 +97,7 @@ TABLE: dict[str, Sent] = {
     "a-def-handler": Sent("GET", "/def", 200),
     "a-body-of-300-kilobytes": Sent("GET", "/large", 200),
     "one-response-for-all-requests": Sent("GET", "/constant", 200),
+    "a-response-that-is-changed-before-it-is-sent": Sent("GET", "/on-response", 202),
     "two-cookies": Sent("GET", "/cookies", 200),
     "a-redirect": Sent("GET", "/redirect", 303),
     "fields-of-the-transport-set-by-the-application": Sent("GET", "/transport-fields", 200),
@@ -117,6 +125,7 @@ TABLE: dict[str, Sent] = {
     "a-field-with-a-line-break": Sent("GET", "/split", 500),
     "a-field-with-a-line-break-set-behind-its-back": Sent("GET", "/split-raw", 500),
     "a-body-longer-than-its-length": Sent("GET", "/length/3", 200),
+    "a-body-shorter-than-its-length": Sent("GET", "/length/7", 500),
     "a-stream": Sent("GET", "/stream", 200),
     "a-stream-of-a-generator": Sent("GET", "/generator", 200),
     "an-empty-stream": Sent("GET", "/stream/empty", 200),
@@ -158,6 +167,8 @@ TABLE: dict[str, Sent] = {
     "an-empty-body": Sent("POST", "/echo/small", 200),
     "a-body-of-a-get": Sent("GET", "/echo/get", 200, (), b"body"),
     "the-head-as-it-came": Sent("GET", "/head/a%20b?x=1&x=%C3%BC&y", 200, (("x-a", "1"), ("x_b", "2"), ("x-a", "3"))),
+    "what-a-trusted-proxy-says": Sent("GET", "/origin", 200, FORWARDED),
+    "what-a-client-says-before-the-proxy": Sent("GET", "/origin", 200, FORGED),
     "a-double-slash": Sent("GET", "/head//a", 404),
     "a-path-that-is-not-ascii": Sent("GET", "/head/%C3%BC", 200),
 }
@@ -169,12 +180,21 @@ def make_app(folder: Path) -> App:
     (folder / "long.bin").write_bytes(b"x" * 1_000_000)
     for name in ("small.txt", "long.bin"):
         os.utime(folder / name, (1_000_000_000, 1_000_000_000))
-    app = App("same", settings=AppSettings())
+    app = App("same", settings=AppSettings(trusted_proxies=("127.0.0.1",)))
     constant = Response("constant", headers={"x-a": "1"})
 
     @app.get("/text")
     async def text() -> str:
         return "<p>text</p>"
+
+    @app.get("/on-response")
+    async def on_response(request: Request) -> str:
+        def change(request: Request, response: Response) -> None:
+            response.status_code = 202
+            response.headers["x-changed"] = "1"
+
+        request.on_response(change)
+        return "text"
 
     @app.get("/json")
     async def json(id: int) -> dict[str, int]:
@@ -432,6 +452,16 @@ def make_app(folder: Path) -> App:
         await request.read()
         return {"body": request.text}
 
+    @app.get("/origin")
+    async def origin(request: Request) -> dict[str, Any]:
+        return {
+            "client": request.client[0] if request.client is not None else None,
+            "scheme": request.scheme,
+            "host": request.host,
+            "root_path": request.root_path,
+            "url": request.url_for("origin", external=True),
+        }
+
     @app.get("/head/{rest}")
     async def head(request: Request, rest: str) -> dict[str, Any]:
         seen = [(name.decode(), value.decode()) for name, value in request.raw_headers if name.startswith(b"x")]
@@ -564,7 +594,7 @@ def native(app: App) -> Iterator[Callable[[Sent], Got]]:
 def under_uvicorn(app: App) -> Iterator[Callable[[Sent], Got]]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, proxy_headers=False))
     with in_thread(lambda: asyncio.run(server.serve(sockets=[listener]))):
         yield lambda sent: send_raw(port, sent)
         server.should_exit = True

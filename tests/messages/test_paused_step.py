@@ -32,6 +32,21 @@ def test_a_step_is_waited_for_in_several_goes(run):
     assert (False, False, True, 42, True) == run(main)
 
 
+def test_a_step_that_waits_for_several_things_is_one_wait(run):
+    """Only the time and `wake` end a wait early, not what the coroutine waits for next."""
+
+    async def main(_):
+        async def work():
+            for _ in range(3):
+                await asyncio.sleep(0.001)
+            return 42
+
+        step = PausedStep(work())
+        return await step.wait(10.0), step.result()
+
+    assert (True, 42) == run(main)
+
+
 def test_a_step_runs_in_the_task_and_context_of_its_waiter(run):
     """There is no second task: context variables set inside are seen outside."""
 

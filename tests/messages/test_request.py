@@ -113,7 +113,7 @@ def test_an_upload_lives_as_long_as_its_request(request_of, run):
         await request.read()
         file = request.files["f"]
         assert b"file" == file.read()
-        assert request.has_end_callbacks
+        assert request.end_callbacks
         await request.finish()
         return request.ended
 
@@ -132,7 +132,7 @@ def test_end_callbacks_all_run_in_reverse(request_of, run, caplog):
 
     async def main(loop_state):
         request = request_of(loop_state=loop_state)
-        assert not request.has_end_callbacks
+        assert request.end_callbacks is None
         request.on_end(lambda _: events.append("first"))
         request.on_end(failing)
         request.on_end(last)

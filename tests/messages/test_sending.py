@@ -200,6 +200,18 @@ def test_a_stream_is_as_long_as_its_head_says(declared: int, sent: list[object])
     assert sent == sink.log[1:]
 
 
+@pytest.mark.security("A49")
+def test_a_stream_that_contradicts_its_head_is_not_begun() -> None:
+    """A stream whose known length is below the declared one is an error before anything was sent, and is closed."""
+    sink, log = Sink(), list[str]()
+    response = stream("abc", content_length=3, on_abort=lambda: log.append("aborted"))
+    response.headers["content-length"] = "5"
+    with pytest.raises(ValueError, match="Content-Length is 5, and the body has 3 bytes"):
+        send(response, sink=sink)
+
+    assert ([], ["aborted"]) == (sink.log, log)
+
+
 @pytest.mark.security("A48")
 @pytest.mark.parametrize("value", [b"1\r\nx-b: 2", b"1\nx-b: 2", b"1\0"])
 def test_a_field_cannot_bring_another(value: bytes) -> None:

@@ -278,6 +278,99 @@ def test_a_stream_cancelled_while_a_thread_pulls_is_closed_by_that_thread(run):
     assert ["finally", "CancelledError"] == events
 
 
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        pytest.param(["a", b"b"], [b"a", b"b"], id="pieces"),
+        pytest.param([""], [], id="nothing-but-an-empty-one"),
+        pytest.param([], [], id="nothing"),
+    ],
+)
+def test_a_stream_begins_in_the_thread_that_made_it(run, pieces, expected):
+    """The first piece is pulled where `prime_here` is called, once; the rest comes as ever."""
+    events = []
+
+    async def main(loop_state):
+        body = StreamBody(made("plain", events, pieces))
+        body.attach(in_worker(loop_state))
+        body.on_finish(recording(events))
+        body.prime_here()
+        body.prime_here()
+        assert ["start"] == events[:1]
+        await body.prime()
+        return await pieces_of(body)
+
+    assert expected == run(main)
+    assert ["start", "finally", "finished"] == events
+
+
+def test_a_stream_that_the_loop_pulls_does_not_begin_in_a_thread(run):
+    """An async stream is left as it is."""
+    events = []
+
+    async def main(_):
+        body = StreamBody(made("async", events))
+        body.prime_here()
+        before = list(events)
+        return before, await pieces_of(body)
+
+    assert ([], [b"a", b"b"]) == run(main)
+
+
+@pytest.mark.pain("P22")
+def test_an_early_failure_comes_out_of_the_thread(run):
+    """What fails before the first piece closes the stream; nobody has to close it again."""
+    events = []
+
+    async def main(loop_state):
+        body = StreamBody(made("plain", events, [], Boom()))
+        body.attach(in_worker(loop_state))
+        with pytest.raises(Boom):
+            body.prime_here()
+        await body.aclose()
+        with pytest.raises(ProgrammerError):
+            await anext(body)
+
+    run(main)
+
+    assert ["start", "finally"] == events
+
+
+class Failing:
+    """An iterator whose clean-up fails."""
+
+    def __init__(self):
+        self.close_count = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return "a"
+
+    def close(self):
+        self.close_count += 1
+        raise Boom
+
+
+def test_a_thread_closes_what_nobody_will_send(run, caplog):
+    """`close_here` ends the stream in the calling thread, once, and a failure of the clean-up is logged."""
+    iterator = Failing()
+
+    async def main(loop_state):
+        body = StreamBody(iterator)
+        body.attach(in_worker(loop_state))
+        body.prime_here()
+        body.close_here()
+        body.close_here()
+        await body.aclose()
+
+    run(main)
+
+    assert 1 == iterator.close_count
+    assert ["stream_close_failed"] == [record.message.split()[0] for record in caplog.records]
+
+
 def test_quick_pieces_share_hops_and_slow_ones_do_not(run):
     """Many quick pieces cost few hops; the first one always comes alone."""
     hops = []

@@ -26,6 +26,40 @@ def test_the_first_piece_decides_the_media_type(run, pieces, given, expected):
     assert expected == run(main)
 
 
+def test_a_media_type_that_was_changed_since_stays(run):
+    """The first piece decides once; who starts the stream again finds it decided."""
+
+    async def main(_):
+        response = StreamResponse(iter([b"a"]))
+        await response.prime()
+        decided, response.media_type = response.media_type, "text/html; charset=utf-8"
+        await response.prime()
+        return decided, response.media_type
+
+    assert ("application/octet-stream", "text/html; charset=utf-8") == run(main)
+
+
+@pytest.mark.parametrize(
+    ("head_first", "expected"),
+    [
+        pytest.param(False, ("application/octet-stream", 1), id="first-piece-first"),
+        pytest.param(True, ("text/html; charset=utf-8", 0), id="head-first"),
+    ],
+)
+def test_a_response_is_primed_in_a_thread_as_on_the_loop(head_first, expected):
+    """`prime_here` decides the same things as `prime`."""
+    pulled = []
+
+    def pieces():
+        pulled.append(1)
+        yield b"a"
+
+    response = StreamResponse(pieces(), send_head_first=head_first)
+    response.prime_here()
+
+    assert expected == (response.media_type, len(pulled))
+
+
 def test_a_content_type_field_is_a_given_media_type(run):
     """A Content-Type among the header fields is kept, whatever the first piece is."""
 

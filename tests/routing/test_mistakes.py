@@ -227,7 +227,8 @@ COS-ROUTE-017  The URL of `show` cannot be built: `a` cannot be 'x': not an inte
 
     The pattern is `/{a:int}`, and a URL that is built must lead back to the same route with the same values.
 
-    Give a value that the converter accepts, or choose another converter.""",
+    Give a value that the converter accepts, or choose another converter. A value that comes from a client
+    goes into the query string, is checked where it comes in, or is tried: `except URLValueError`.""",
         id="017",
     ),
 ]

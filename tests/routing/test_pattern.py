@@ -86,7 +86,7 @@ def test_a_path_never_leads_to_another_host() -> None:
     with pytest.raises(ValueError) as caught:
         parse_pattern("/{p:path(leading_slash=true)}").format({"p": "/evil.example"})
 
-    assert "`//evil.example` would lead to another host" == str(caught.value)
+    assert "`p` cannot be '/evil.example': `//evil.example` would lead to another host" == str(caught.value)
 
 
 @pytest.mark.capability("X01")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from costrel.errors import ProgrammerError
+from costrel.errors import ProgrammerError, URLValueError
 from costrel.routing import NameIndex, ReversedPath, parse_host, parse_pattern
 
 
@@ -126,13 +126,44 @@ def test_a_missing_value_of_a_host_is_named() -> None:
 )
 def test_a_value_that_does_not_fit_is_explained(values: dict[str, object], reason: str) -> None:
     """What its own pattern would not match is not built."""
-    with pytest.raises(ProgrammerError) as caught:
+    with pytest.raises(URLValueError) as caught:
         index(("x", "/{id:int}", "{t}.example.com")).build("x", values)
 
     assert ("COS-ROUTE-017", f"The URL of `x` cannot be built: {reason}.") == (
         caught.value.code,
         caught.value.mistake.what,
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "values", "blamed"),
+    [
+        pytest.param("/{a}", {"a": "."}, {"a": "."}, id="one-dot"),
+        pytest.param("/{a}", {"a": ".."}, {"a": ".."}, id="two-dots"),
+        pytest.param("/{a:path}", {"a": "x/../y"}, {"a": "x/../y"}, id="two-dots-in-a-path"),
+        pytest.param("/.{a}", {"a": "."}, {"a": "."}, id="a-second-dot"),
+        pytest.param("/{a}/{b}", {"a": "x", "b": ""}, {"b": ""}, id="nothing"),
+        pytest.param("/{a}/{b}", {"a": "x/y", "b": "z"}, {"a": "x/y"}, id="a-slash"),
+        pytest.param("/{a}-{b}", {"a": "x-y", "b": "z"}, {"a": "x-y", "b": "z"}, id="two-values-together"),
+        pytest.param("/{a}", {"a": "\ud800"}, {"a": "\ud800"}, id="text-that-has-no-bytes"),
+    ],
+)
+def test_what_comes_from_a_client_can_be_caught(pattern: str, values: dict[str, object], blamed: object) -> None:
+    """The error is a `ValueError` that knows the route, the parameter and the value."""
+    with pytest.raises(ValueError, match="^COS-ROUTE-017") as caught:
+        index(("show", pattern)).build("show", values)
+
+    assert isinstance(caught.value, URLValueError)
+    assert ("show", blamed) == (caught.value.route, caught.value.values)
+
+
+def test_a_host_that_is_too_long_can_be_caught() -> None:
+    """Together the labels are longer than a name in the DNS may be."""
+    values = dict.fromkeys("abcde", "x" * 60)
+    with pytest.raises(URLValueError, match="longer than 253 characters") as caught:
+        index(("home", "/", "{a}.{b}.{c}.{d}.{e}")).build("home", values)
+
+    assert values == caught.value.values
 
 
 def test_the_index_knows_its_names() -> None:

@@ -83,13 +83,19 @@ def test_values_are_written_percent_encoded(pattern: str, values: dict[str, obje
             "{a}", {"a": "x/y"}, "`a` cannot be 'x/y': `/` needs the `path` converter", id="a-slash-in-one-segment"
         ),
         pytest.param("{a}", {"a": ""}, "`a` cannot be '': the text is empty", id="nothing"),
-        pytest.param("{a}", {"a": ".."}, "`..` has a segment `.` or `..`, which clients resolve", id="two-dots"),
+        pytest.param("{a}", {"a": ".."}, "`a` cannot be '..': clients resolve a segment `.` or `..`", id="two-dots"),
         pytest.param(
-            "{a:path}", {"a": "x/./y"}, "`x/./y` has a segment `.` or `..`, which clients resolve", id="a-dot-in-a-path"
+            "{a:path}",
+            {"a": "x/./y"},
+            "`a` cannot be 'x/./y': clients resolve a segment `.` or `..`",
+            id="a-dot-in-a-path",
         ),
         pytest.param("{a:int}", {"a": "x"}, "`a` cannot be 'x': not an integer", id="a-value-of-the-wrong-kind"),
         pytest.param(
-            "{a}-{b}", {"a": "x-y", "b": "z"}, "`x-y-z` would be split into other values", id="an-ambiguous-split"
+            "{a}-{b}",
+            {"a": "x-y", "b": "z"},
+            "`a` and `b` cannot be 'x-y' and 'z': `x-y-z` would be split into other values",
+            id="an-ambiguous-split",
         ),
     ],
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from costrel.server.framing import (
-    BodyFraming,
-    BodyKind,
     Refusal,
     RequestFraming,
     check_fields,
@@ -15,7 +13,6 @@ from costrel.server.framing import (
     check_version,
     chunk_size_exceeds,
     frame_request,
-    frame_response,
     invalid_method_refusal,
     refusal_bytes,
     without_underscores,
@@ -168,33 +165,6 @@ def test_invalid_method(start: bytes, status_code: int) -> None:
 def test_chunk_size(line: bytes, exceeds: bool) -> None:
     """A size is compared with the limit whatever else stands in its line."""
     assert exceeds == chunk_size_exceeds(line, 10)
-
-
-@pytest.mark.security("A49")
-@pytest.mark.parametrize(
-    ("method", "status_code", "version", "size", "declared", "expected"),
-    [
-        pytest.param("GET", 200, "1.1", 5, None, BodyFraming(BodyKind.LENGTH, 5, True), id="bytes"),
-        pytest.param("GET", 200, "1.1", 5, b"9", BodyFraming(BodyKind.LENGTH, 9, True, True), id="too-short"),
-        pytest.param("GET", 200, "1.1", 5, b"3", BodyFraming(BodyKind.LENGTH, 3, True, True), id="too-long"),
-        pytest.param("GET", 200, "1.1", 5, b"x", BodyFraming(BodyKind.LENGTH, 5, True), id="length-is-no-number"),
-        pytest.param("GET", 200, "1.1", None, None, BodyFraming(BodyKind.CHUNKED, None, True), id="chunked"),
-        pytest.param(
-            "GET", 200, "1.0", None, None, BodyFraming(BodyKind.UNTIL_CLOSE, None, True, True), id="until-close"
-        ),
-        pytest.param("GET", 200, "1.0", None, b"7", BodyFraming(BodyKind.LENGTH, 7, True), id="declared-stream"),
-        pytest.param("HEAD", 200, "1.1", 5, None, BodyFraming(BodyKind.NONE, 5, False), id="head"),
-        pytest.param("HEAD", 200, "1.1", None, None, BodyFraming(BodyKind.NONE, None, False), id="head-of-stream"),
-        pytest.param("GET", 204, "1.1", 5, b"5", BodyFraming(BodyKind.NONE, None, False), id="204"),
-        pytest.param("GET", 304, "1.1", 0, b"5", BodyFraming(BodyKind.NONE, 5, False), id="304"),
-        pytest.param("GET", 205, "1.1", 5, None, BodyFraming(BodyKind.NONE, 0, False), id="205"),
-    ],
-)
-def test_response_framing(
-    method: str, status_code: int, version: str, size: int | None, declared: bytes | None, expected: BodyFraming
-) -> None:
-    """The end of a response is known in exactly one way."""
-    assert expected == frame_response(method, status_code, version, size, declared)
 
 
 def test_refusal() -> None:

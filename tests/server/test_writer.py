@@ -84,14 +84,27 @@ def test_stream_that_fails_before_its_head(kit: Any) -> None:
 
 @pytest.mark.security("A49")
 @pytest.mark.parametrize(
-    ("declared", "body", "closed"), [("3", b"Hel", True), ("5", b"Hello", False), ("9", b"Hello", True)]
+    ("declared", "status_code", "body", "closed"),
+    [
+        pytest.param("3", 200, b"Hel", True, id="too-long"),
+        pytest.param("5", 200, b"Hello", False, id="as-long-as-said"),
+        pytest.param("9", 500, b"Something went wrong on our side.", True, id="too-short"),
+    ],
 )
-def test_declared_length(kit: Any, declared: str, body: bytes, closed: bool) -> None:
-    """A longer body is cut to its declared length, a shorter one costs the connection."""
+def test_declared_length(kit: Any, declared: str, status_code: int, body: bytes, closed: bool) -> None:
+    """A longer body is cut to its declared length; a shorter one cannot be mended, so nothing of it is sent."""
     data, is_closed, _ = answer(kit, Response(b"Hello", headers={"Content-Length": declared}))
 
-    assert (body, closed) == (body_of(data), is_closed)
+    assert (b"%d" % status_code, body, closed) == (data.split()[1], body_of(data), is_closed)
     assert 1 == data.count(b"content-length: ")
+
+
+def test_a_stream_that_contradicts_its_head_is_closed(kit: Any) -> None:
+    """A stream whose known length is below the declared one is an error before anything of it was sent."""
+    stream = Stream(b"abc", length=3)
+    data, is_closed, _ = answer(kit, Response(stream, headers={"Content-Length": "5"}))
+
+    assert (b"500", True, True) == (data.split()[1], is_closed, stream.is_closed)
 
 
 @pytest.mark.parametrize("status_code", [204, 304])

@@ -194,6 +194,29 @@ def test_the_handshake_of_a_websocket_sets_the_cookie_and_its_handler_reads_the_
     assert ["COS-SESSION-001"] * 2 == seen
 
 
+def test_the_handler_of_a_websocket_may_be_the_first_to_read_the_session():
+    """Nobody has touched it before the handshake; it is opened for reading, and writing is refused."""
+    app = app_with()
+
+    @app.get("/login")
+    async def log_in(request: Request) -> str:
+        request.session["user"] = "ann"
+        return "welcome"
+
+    @app.websocket("/chat")
+    async def chat(socket: WebSocket) -> None:
+        await socket.send(socket.request.session["user"])
+        try:
+            socket.request.session["user"] = "bob"
+        except SessionClosed:
+            await socket.send("refused")
+
+    with app.test_client() as client:
+        client.get("/login")
+        with client.websocket("/chat") as socket:
+            assert ["ann", "refused"] == [socket.receive_text(), socket.receive_text()]
+
+
 def test_a_refused_handshake_carries_the_session():
     """A refusal is a response like any other."""
     app = app_with()

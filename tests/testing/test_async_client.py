@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -199,3 +199,115 @@ def test_a_timeout_of_the_block_is_not_hidden_by_that_of_the_stop() -> None:
 
     with pytest.raises(TimeoutError, match="has not answered GET /"):
         run(main())
+
+
+Act = Callable[[AsyncTestClient], Coroutine[Any, Any, object]]
+
+
+async def ask(client: AsyncTestClient) -> object:
+    return await client.get("/hang")
+
+
+async def read_a_stream(client: AsyncTestClient) -> object:
+    async with client.stream("GET", "/stream") as response:
+        return [piece async for piece in response.aiter_bytes()]
+
+
+async def look_away_from_a_stream(client: AsyncTestClient) -> None:
+    async with client.stream("GET", "/stream"):
+        await asyncio.Event().wait()
+
+
+async def listen_to_a_socket(client: AsyncTestClient) -> object:
+    async with client.websocket("/socket") as socket:
+        return await socket.receive()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(ask, id="a-request"),
+        pytest.param(read_a_stream, id="the-next-piece-of-a-stream"),
+        pytest.param(look_away_from_a_stream, id="something-else-in-the-block-of-a-stream"),
+        pytest.param(listen_to_a_socket, id="the-next-message-of-a-socket"),
+    ],
+)
+def test_a_test_that_is_cancelled_leaves_at_once(act: Act) -> None:
+    """The application's work is cancelled with it, its teardown is over before, and the client goes on."""
+    app = make_app()
+    log: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            log.append("torn down")
+
+    @app.get("/hang")
+    async def hang() -> str:
+        await wait()
+        return ""
+
+    @app.get("/stream")
+    async def stream() -> StreamResponse:
+        async def pieces() -> AsyncIterator[str]:
+            yield "first"
+            await wait()
+
+        return StreamResponse(pieces())
+
+    @app.websocket("/socket")
+    async def socket(socket: WebSocket) -> None:
+        await wait()
+
+    @app.get("/after")
+    async def after() -> str:
+        return "after"
+
+    async def main() -> list[object]:
+        async with app.async_test_client() as client:
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            with pytest.raises(TimeoutError) as caught:
+                async with asyncio.timeout(0.02):
+                    await act(client)
+            left_after_seconds = loop.time() - began
+            return [str(caught.value), left_after_seconds < 0.5, *log, (await client.get("/after")).text]
+
+    assert ["", True, "torn down", "after"] == run(main())
+
+
+def test_a_test_that_is_cancelled_twice_waits_for_nothing() -> None:
+    """A handler that does not let itself be cancelled is left behind, and ends when the application stops."""
+    app = make_app()
+    log: list[str] = []
+
+    async def main() -> bool:
+        released = asyncio.Event()
+        is_asked = asyncio.Event()
+
+        @app.get("/stubborn")
+        async def stubborn() -> str:
+            is_asked.set()
+            while not released.is_set():
+                try:
+                    await released.wait()
+                except asyncio.CancelledError:
+                    log.append("cancelled")
+            return ""
+
+        async with app.async_test_client() as client:
+            loop = asyncio.get_running_loop()
+            asking = asyncio.create_task(client.get("/stubborn"))
+            await is_asked.wait()
+            began = loop.time()
+            for _ in range(2):
+                asking.cancel()
+                await asyncio.sleep(0.01)
+            is_quick = asking.cancelled() and loop.time() - began < 0.5
+            loop.call_soon(released.set)
+        return is_quick
+
+    assert run(main())
+    assert ["cancelled", "cancelled"] == log

@@ -13,7 +13,7 @@ import pytest
 
 from costrel.app import App
 from costrel.errors import ConfigurationError, ProgrammerError
-from costrel.messages import Request
+from costrel.messages import Request, StreamResponse, WebSocket
 from costrel.testing import TestClient
 
 
@@ -213,3 +213,38 @@ def test_a_call_is_quick() -> None:
             client.get("/")
 
         assert time.perf_counter() - started_at < 2
+
+
+@pytest.mark.parametrize("block", ["stream", "socket"])
+def test_an_interrupted_block_does_not_wait_for_the_application(block: str) -> None:
+    """Whoever presses Ctrl+C in a test that hangs is let go at once."""
+    app = make_app()
+    log: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append("torn down")
+
+    @app.get("/stream")
+    async def stream() -> StreamResponse:
+        async def pieces() -> AsyncIterator[str]:
+            yield "first"
+            await wait()
+
+        return StreamResponse(pieces())
+
+    @app.websocket("/socket")
+    async def socket(socket: WebSocket) -> None:
+        await wait()
+
+    with app.test_client() as client:
+        began = time.monotonic()
+        with (
+            pytest.raises(KeyboardInterrupt),
+            client.stream("GET", "/stream") if block == "stream" else client.websocket("/socket"),
+        ):
+            raise KeyboardInterrupt
+
+        assert (["torn down"], True) == (log, time.monotonic() - began < 0.5)

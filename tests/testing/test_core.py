@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from costrel.app import App, redirect
-from costrel.messages import Request, Response
+from costrel.app import App, AppSettings, redirect
+from costrel.messages import Request, Response, WebSocket
 from costrel.templating import Templates, render
 from costrel.testing import FrozenClock
 
@@ -204,6 +204,55 @@ def test_a_root_path_is_a_prefix_of_every_path() -> None:
 
     with app.test_client(root_path="/api") as client:
         assert ["/api/users/3", "/users/3", "/api/users/3"] == client.get("/users/3").json()
+
+
+@pytest.mark.security("F4")
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        pytest.param(("127.0.0.1", 50000), "192.0.2.7 https shop.example", id="a-trusted-peer"),
+        pytest.param(("198.51.100.1", 50000), "198.51.100.1 http localhost", id="somebody-else"),
+        pytest.param(None, "- http localhost", id="nobody-known"),
+    ],
+)
+def test_a_trusted_peer_may_say_who_the_client_is(peer: tuple[str, int] | None, expected: str) -> None:
+    """The settings of the application hold in tests too, for requests and for handshakes."""
+    app = App("tested", extensions=(), settings=AppSettings(trusted_proxies=("127.0.0.1",)))
+    headers = {"x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https", "x-forwarded-host": "shop.example"}
+
+    def describe(request: Request) -> str:
+        return f"{request.client[0] if request.client else '-'} {request.scheme} {request.host}"
+
+    @app.get("/")
+    async def index(request: Request) -> str:
+        return describe(request)
+
+    @app.websocket("/socket")
+    async def socket(socket: WebSocket, request: Request) -> None:
+        await socket.send(describe(request))
+
+    with app.test_client(peer=peer, headers=headers) as client:
+        seen = [client.get("/").text]
+        with client.websocket("/socket") as opened:
+            seen.append(opened.receive_text())
+
+    assert [expected, expected] == seen
+
+
+@pytest.mark.security("F4")
+def test_a_session_is_edited_behind_the_same_proxies() -> None:
+    """In debug mode on this machine, whether its cookie is for TLS only depends on the scheme that the proxy names."""
+    app = App("tested", settings=AppSettings(debug=True, secret_key="k" * 16, trusted_proxies=("127.0.0.1",)))
+    said: list[str] = []
+
+    for scheme in ("http", "https"):
+        headers = {"x-forwarded-proto": scheme}
+        with app.test_client(base_url="https://localhost", headers=headers) as client:
+            with client.session_transaction() as session:
+                session["role"] = "admin"
+            said += [f"{scheme} {cookie.secure}" for cookie in client.cookies]
+
+    assert ["http False", "https True"] == said
 
 
 @pytest.mark.capability("X31")

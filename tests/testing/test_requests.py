@@ -73,3 +73,27 @@ def test_it_serves_the_contexts_of_the_application() -> None:
         seen += [current_app.name, url_for("show", id=4), g.value]
 
     assert ["POST", "1", [1], "tested", "/users/4", 1] == seen
+
+
+@pytest.mark.security("F4")
+@pytest.mark.parametrize(
+    ("trusted", "expected"),
+    [
+        pytest.param(("127.0.0.1",), ("192.0.2.7", "https", "shop.example", "/shop"), id="trusted"),
+        pytest.param(("10.0.0.0/8",), ("127.0.0.1", "http", "localhost", ""), id="another-proxy"),
+        pytest.param((), ("127.0.0.1", "http", "localhost", ""), id="nobody"),
+    ],
+)
+def test_what_trusted_proxies_say_is_believed(trusted: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    """As with a server, the settings decide, and the peer is this machine."""
+    app = App("tested", extensions=(), settings=AppSettings(trusted_proxies=trusted))
+    headers = {
+        "X-Forwarded-For": "192.0.2.7",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "shop.example",
+        "X-Forwarded-Prefix": "/shop",
+    }
+
+    with app.test_request_context("/", headers=headers):
+        assert request.client is not None
+        assert expected == (request.client[0], request.scheme, request.host, request.root_path)

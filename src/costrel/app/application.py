@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from costrel.app.assembly import Assembly
 from costrel.app.blueprint import folder_of_module
@@ -34,7 +34,6 @@ from costrel.messages import (
     Extension,
     Request,
     Response,
-    SessionKeeper,
     State,
     TextAs,
     current_request,
@@ -138,6 +137,10 @@ class App(Assembly):
             target = frozen.answer_unmatched(request)
         request.route = target.route
         return pass_on(frozen, request) if target.fallthrough else target.dispatch(request)
+
+    async def answer_error(self, request: Request, error: Exception) -> Response:
+        """Make the response of an exception that no layer can see any more, by the application's error handlers."""
+        return await self.frozen.converter.convert(request, error)
 
     async def _dispatch_watched(self, frozen: FrozenApp, request: Request) -> Response:
         """Dispatch where the path may be rewritten or a listener wants to see the steps."""
@@ -278,6 +281,7 @@ class App(Assembly):
         Raises:
             ProgrammerError: no such route (the nearest names are offered), a missing value, or an external URL
                 outside a request without `AppSettings.base_url`.
+            URLValueError: a value that cannot stand in its place, for example ``..`` as a segment.
         """
         return url_for(self, current_request.get(None), name, values, external=external, anchor=anchor, scheme=scheme)
 
@@ -303,7 +307,6 @@ class App(Assembly):
         subject.app = self
         target = self.frozen.routes.find(subject)
         subject.route = target.route if target is not None else None
-        subject.session_keeper = cast("SessionKeeper | None", self.extensions.get("sessions"))
         return entered(subject)
 
     def test_client(self, **options: Any) -> TestClient:

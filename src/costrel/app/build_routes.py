@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -20,6 +20,8 @@ from costrel.messages import RedirectResponse, Request, Response
 from costrel.routing import BUILTIN_CONVERTERS, HostPattern, Pattern, RouteEntry, converter_for_annotation
 
 __all__ = ["add_scope", "redirect_handler"]
+
+NO_META: Mapping[str, object] = MappingProxyType({})
 
 _BUILTIN_CLASSES = frozenset(BUILTIN_CONVERTERS.values())
 
@@ -71,8 +73,8 @@ def _add_route(state: BuildState, scope: Scope, definition: RouteDefinition, hos
         name=name,
         methods=definition.all_methods,
         blueprint=scope.name,
-        meta=MappingProxyType(dict(options.get("meta", {}))),
-        handler=_qualified(definition.handler),
+        meta=MappingProxyType(dict(options["meta"])) if "meta" in options else NO_META,
+        handler=state.shared.line(_qualified(definition.handler)),
     )
     endpoint = _compile(state, scope, definition, pattern, route, host)
     if endpoint is not None:
@@ -149,6 +151,7 @@ def _compile(
         debug=given.settings.debug,
         settings=given.settings,
         meta=route.meta,
+        shared=state.shared,
     )
     endpoint, mistakes = compile_endpoint(spec)
     state.mistakes.extend(mistakes)

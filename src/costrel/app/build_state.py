@@ -16,7 +16,7 @@ from costrel.app.mounting import Mount
 from costrel.app.registration import AnyLayer
 from costrel.app.scopes import Scope
 from costrel.errors import ConfigurationError, Mistake
-from costrel.handling import Endpoint, Provider, ProviderTable
+from costrel.handling import Endpoint, Provider, ProviderTable, Shared
 from costrel.messages import AppSettings, AppView, BindableLayer, Layer, Response, RouteView
 from costrel.routing import Converter, HostPattern, Pattern, RouteEntry, parse_host, parse_pattern
 
@@ -55,6 +55,7 @@ class BuildState:
     elsewhere: Target | None = None
     provider_tables: dict[str, ProviderTable] = field(default_factory=dict)
     converters: dict[str, ErrorConverter] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
 
     def providers_of(self, scope: Scope) -> ProviderTable:
         """Return the providers that hold in a scope, overrides on top."""

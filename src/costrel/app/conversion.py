@@ -128,7 +128,7 @@ class ErrorConverter:
         if handler.is_async:
             value = await cast("Awaitable[object]", handler.function(*arguments))
         else:
-            lane = request.exchange.loop_state.handlers
+            lane = request.exchange.loop_state.lane_for(request.worker)
             value = await hop(lane, request.worker, lambda items: handler.function(*items), arguments)
             if isawaitable(value):
                 value = await value

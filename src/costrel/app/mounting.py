@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
-from costrel.messages import AppView, MountView, Request, Response
+from costrel.messages import AppView, MountView, Request, Response, SessionKeeper
 
 __all__ = ["Mount", "MountableApp", "MountedApp"]
 
@@ -56,4 +56,24 @@ def enter_mount(mount: Mount, outer_app: AppView, request: Request) -> Awaitable
     request.mount = MountedApp(mount.app, mount.name, whole, request.mount, outer_app)
     request.route_path = request.route_path[len(prefix) :] or "/"
     request.path_params = {}
-    return mount.app.dispatch(request)
+    outer_keeper = request.session_keeper
+    if outer_keeper is None:
+        outer_keeper = request.session_keeper = _keeper_of(outer_app)
+    inner_keeper = _keeper_of(mount.app)
+    if inner_keeper is None or inner_keeper.keeps_same_session(outer_keeper):
+        return mount.app.dispatch(request)
+    return _dispatch_with_own_session(mount.app, request, inner_keeper)
+
+
+def _keeper_of(app: AppView) -> SessionKeeper | None:
+    return cast("SessionKeeper | None", app.extensions.get("sessions"))
+
+
+async def _dispatch_with_own_session(app: MountableApp, request: Request, keeper: SessionKeeper) -> Response:
+    """Hand the request on with the session of the mounted application; layers around it see their own again."""
+    outer_keeper, outer_session = request.session_keeper, request.opened_session
+    request.session_keeper, request.opened_session = keeper, None
+    try:
+        return await app.dispatch(request)
+    finally:
+        request.session_keeper, request.opened_session = outer_keeper, outer_session

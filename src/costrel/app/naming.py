@@ -45,6 +45,7 @@ def url_for(
 
     Raises:
         ProgrammerError: no such route, a missing value, or an external URL with nothing to base it on.
+        URLValueError: a value that cannot stand in its place.
         TypeError: an argument of Flask's that has another name here.
     """
     if request is not None and name.startswith("."):

@@ -6,6 +6,7 @@ with the file and line that stand here. After the build, registering raises.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
@@ -49,7 +50,7 @@ class RouteDefinition:
         """The methods with those that are answered without being registered."""
         if "WEBSOCKET" in self.methods:
             return self.methods
-        return self.methods | ({"HEAD", "OPTIONS"} if "GET" in self.methods else {"OPTIONS"})
+        return _one_of(self.methods | ({"HEAD", "OPTIONS"} if "GET" in self.methods else {"OPTIONS"}))
 
 
 @runtime_checkable
@@ -59,6 +60,12 @@ class ResourceLike(Protocol):
     def handlers(self) -> Mapping[str, Callable[..., object]]:
         """Return the bound method for each HTTP method."""
         ...
+
+
+@functools.lru_cache(maxsize=64)
+def _one_of(methods: frozenset[str]) -> frozenset[str]:
+    """Return one set for all routes with the same methods."""
+    return methods
 
 
 def where_of(function: object) -> str:
@@ -169,7 +176,7 @@ class Registrar:
         if unknown:
             raise refuse_options("a route", unknown, RouteOptions.__optional_keys__)
         given = (methods,) if isinstance(methods, str) else methods
-        upper = frozenset(method.upper() for method in given)
+        upper = _one_of(frozenset(method.upper() for method in given))
         self.recorded.routes.append(RouteDefinition(path, upper, handler, options, where_of(handler)))
 
     def get(self, path: str, /, **options: Unpack[RouteOptions]) -> Callable[[H], H]:

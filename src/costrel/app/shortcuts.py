@@ -84,6 +84,7 @@ def url_for(
 
     Raises:
         OutsideRequest: neither a request nor an app context is current.
+        URLValueError: a value that cannot stand in its place.
     """
     app = current("url_for").app
     return app.url_for(name, external=external, anchor=anchor, scheme=scheme, **values)

@@ -1,7 +1,8 @@
-"""The page that `costrel dev` shows instead of an application that cannot start.
+"""What `costrel dev` answers instead of an application that cannot start.
 
-Every request is answered 500 with the text that stands in the terminal too. SECURITY: only a browser on this machine
-that asked for a name of this machine sees it; a page of somebody else cannot read it by a name that it rebinds.
+Every request is answered 500 with the text that stands in the terminal too: browsers get it as a page, programs as
+plain text. SECURITY: only a client on this machine that asked for a name of this machine sees it; a page of somebody
+else cannot read it by a name that it rebinds.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from html import escape
 from ipaddress import ip_address
 
 from costrel.app import App
-from costrel.http import Headers
-from costrel.messages import AppSettings, Dispatch, Request, Response
+from costrel.messages import AppSettings, Dispatch, HTMLResponse, Request, Response, TextResponse
+from costrel.pages import wants_page
 
 __all__ = ["is_loopback", "make_failure_app"]
 
@@ -37,13 +38,16 @@ _PAGE = """<!doctype html>
 
 
 def make_failure_app(text: str) -> App:
-    """Make an application that answers every request with `text` as a page, status 500."""
+    """Make an application that answers every request with `text`, status 500; as a page where Accept names HTML."""
     page = _PAGE.format(text=escape(text))
+    headers = {"cache-control": "no-store"}
 
     async def answer(request: Request, call_next: Dispatch) -> Response:
-        if is_loopback(request):
-            return Response(page, 500, Headers([("cache-control", "no-store")]), "text/html; charset=utf-8")
-        return Response("Internal Server Error\n", 500, media_type="text/plain; charset=utf-8")
+        if not is_loopback(request):
+            return TextResponse("Internal Server Error\n", 500)
+        if wants_page(request.headers.get("accept")):
+            return HTMLResponse(page, 500, headers)
+        return TextResponse(f"The application cannot start.\n\n{text.rstrip()}\n", 500, headers)
 
     return App("failure", settings=AppSettings(), extensions=(), use=[answer])
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from costrel.execution.lanes import Lane
 from costrel.execution.stats import ExecutionStats
 from costrel.execution.supervisor import Supervisor
+from costrel.execution.worker_context import WorkerContext
 
 __all__ = ["ExecutionSettings", "LoopState"]
 
@@ -27,7 +28,7 @@ class ExecutionSettings:
     """Sizes and times of a `LoopState`.
 
     Args:
-        threads: threads for handlers, 1 or more.
+        threads: threads for handlers, 1 or more; what has begun has as many again, started when they are needed.
         file_threads: threads for file reads and writes, 1 or more.
         cleanup_threads: threads for provider exits, 1 or more; they never wait behind handlers.
         thread_queue_timeout_seconds: how long a handler may wait for a thread before it is refused.
@@ -63,6 +64,8 @@ class LoopState:
         loop: the loop.
         settings: the sizes it was started with.
         handlers: the lane of handlers written as ``def``.
+        begun: the lane of requests that hold something others may wait for; see `lane_for`. Nothing in it is ever
+            refused, and no request has more than one job there.
         files: the lane of file reads and writes; nothing in it is refused for having waited long.
         cleanup: the lane of provider exits; nothing in it is ever refused.
         supervisor: runs the work that follows a response.
@@ -73,6 +76,7 @@ class LoopState:
     __slots__ = (
         "_base_context",
         "_stopping_callbacks",
+        "begun",
         "cleanup",
         "files",
         "handlers",
@@ -92,6 +96,14 @@ class LoopState:
             loop=loop,
             max_waiting=settings.max_waiting,
             queue_timeout_seconds=settings.thread_queue_timeout_seconds,
+        )
+        # What holds something is never refused, or it could not give it back; open exchanges bound how many wait.
+        self.begun: Lane = Lane(
+            "begun",
+            threads=settings.threads,
+            loop=loop,
+            max_waiting=None,
+            queue_timeout_seconds=None,
         )
         # A file operation belongs to an exchange that has begun, so to refuse one late helps nobody.
         self.files: Lane = Lane(
@@ -134,6 +146,17 @@ class LoopState:
         self._base_context = context
         self.supervisor.base_context = context
 
+    def lane_for(self, worker: WorkerContext) -> Lane:
+        """Return the lane of a request's next synchronous step.
+
+        A request that holds something, a connection for example, never waits behind requests that have not begun:
+        all threads of those may be waiting for what it holds.
+
+        Args:
+            worker: the context of the request's threads, which knows whether it holds something.
+        """
+        return self.begun if worker.held_count or worker.is_streaming else self.handlers
+
     def on_stopping(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call something once when the loop begins to stop, for example to wake a stream.
 
@@ -165,6 +188,7 @@ class LoopState:
         """Return sizes, queues and pending work as they are now."""
         return ExecutionStats(
             handlers=self.handlers.stats(),
+            begun=self.begun.stats(),
             files=self.files.stats(),
             cleanup=self.cleanup.stats(),
             supervisor_pending=self.supervisor.pending,
@@ -183,7 +207,7 @@ class LoopState:
         deadline = self.loop.time() + timeout_seconds
         await self.supervisor.drain(timeout_seconds)
         # Cleanup comes last: what ends in the other lanes may need it.
-        for lane in (self.handlers, self.files, self.cleanup):
+        for lane in (self.handlers, self.begun, self.files, self.cleanup):
             left_count = await lane.close(max(deadline - self.loop.time(), 0.0))
             if left_count:
                 _logger.warning("lane_left_running lane=%s threads=%d", lane.name, left_count)

@@ -41,12 +41,14 @@ class ExecutionStats:
 
     Attributes:
         handlers: the lane of handlers written as ``def``.
+        begun: the lane of what has begun: later pieces of streams, and later steps of requests that hold something.
         files: the lane of file reads and writes.
         cleanup: the lane of provider exits that must never wait behind handlers.
         supervisor_pending: works handed to the supervisor that have not ended.
     """
 
     handlers: LaneStats
+    begun: LaneStats
     files: LaneStats
     cleanup: LaneStats
     supervisor_pending: int

@@ -34,9 +34,23 @@ class WorkerContext:
     Two things follow from what contexts can do. A hop that was cancelled while its thread ran leaves the context to
     that thread until it ends; a hop before then gets a new context. And a variable that was there when the context
     was made and that the task unsets later stays set for the threads, if they have set variables of their own.
+
+    Attributes:
+        held_count: how many synchronous providers the request has entered and not left; whoever enters one counts.
+        is_streaming: whether a plain generator of the request has begun, which may hold anything.
     """
 
-    __slots__ = ("_context", "_has_own_changes", "_job", "_task_seen", "_task_tokens", "_worker_seen", "_worker_tokens")
+    __slots__ = (
+        "_context",
+        "_has_own_changes",
+        "_job",
+        "_task_seen",
+        "_task_tokens",
+        "_worker_seen",
+        "_worker_tokens",
+        "held_count",
+        "is_streaming",
+    )
 
     # What both sides had when they last agreed, and the tokens with which each side can unset a variable.
     # Set by `_begin`.
@@ -49,6 +63,8 @@ class WorkerContext:
         self._context: Context | None = None
         self._job: LaneJob[Any] | None = None
         self._has_own_changes = False
+        self.held_count: int = 0
+        self.is_streaming: bool = False
 
     @property
     def context(self) -> Context | None:

@@ -29,6 +29,7 @@ from costrel.messages import (
     end_exchange,
     find_socket_body,
     head_fields,
+    run_response_callbacks,
     send_response,
 )
 
@@ -91,6 +92,8 @@ class ASGIGateway:
         response: Response | None = None
         try:
             response = await application.dispatch(request)
+            if request.response_callbacks is not None:
+                response = await run_response_callbacks(request, response)
             if (
                 type(response.body) is bytes
                 and response.has_plain_head

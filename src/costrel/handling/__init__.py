@@ -26,6 +26,7 @@ from costrel.handling.layering import compile_layers
 from costrel.handling.markers import Body, Cookie, Depends, File, Form, Header, Query
 from costrel.handling.providers import Lifetime, Provider, ProviderTable
 from costrel.handling.returning import ResponseMaker, response_maker
+from costrel.handling.sharing import Shared
 from costrel.handling.signature import path_annotations
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "ResponseInfo",
     "ResponseMaker",
     "RouteSpec",
+    "Shared",
     "check_app_providers",
     "compile_endpoint",
     "compile_layers",

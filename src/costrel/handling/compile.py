@@ -1,13 +1,15 @@
 """The compiler of endpoints: a route's specification in, one function out, and every mistake on the way.
 
 The text that `emit` writes is compiled under a name of its own and registered with `linecache`, so that tracebacks show
-it and a debugger steps through it.
+it and a debugger steps through it. What a route keeps is small: the names that its text uses, and lines that it shares
+with the other routes of its build.
 """
 
 from __future__ import annotations
 
 import linecache
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import CodeType
 from typing import cast
 
 from costrel.errors import ConfigurationError, Mistake
@@ -40,14 +42,17 @@ def compile_endpoint(spec: RouteSpec) -> tuple[Endpoint | None, list[Mistake]]:
         maker, mistakes = _response_maker(spec, plan.handler.call.signature)
     if plan is None or maker is None:
         return None, mistakes
-    hook_maker = response_maker(text_as=spec.text_as, responders=spec.responders, where=spec.where)
+    hook_maker = maker
+    if spec.before or spec.after:
+        hook_maker = response_maker(text_as=spec.text_as, responders=spec.responders, where=spec.where)
     emitted = emit(plan, spec, maker.make, hook_maker.make, _switch(spec, plan))
     methods = ",".join(sorted(spec.methods)) or "WEBSOCKET"
-    namespace = _execute(emitted.text, emitted.namespace, f"<costrel {methods} {spec.path}>")
+    lines = [spec.shared.line(line) for line in emitted.text.splitlines(keepends=True)]
+    namespace = _execute(lines, emitted.namespace, f"<costrel {methods} {spec.path}>")
     dispatch = cast("Dispatch", namespace[emitted.entry])
     dispatch = compile_layers(dispatch, spec.layers, spec.convert)
     info = describe(spec, plan, maker, emitted.mode, emitted.hops)
-    return Endpoint(dispatch, emitted.text, info, emitted.mode, emitted.hops), []
+    return Endpoint(dispatch, lines, info, emitted.mode, emitted.hops), []
 
 
 def _response_maker(spec: RouteSpec, signature: Signature) -> tuple[ResponseMaker | None, list[Mistake]]:
@@ -61,6 +66,7 @@ def _response_maker(spec: RouteSpec, signature: Signature) -> tuple[ResponseMake
             responders=spec.responders,
             debug=spec.debug,
             where=f"{signature.name} ({spec.where})" if spec.where else signature.name,
+            shared=spec.shared,
         )
     except ConfigurationError as error:
         return None, [error.mistake]
@@ -85,17 +91,28 @@ def _switch(spec: RouteSpec, plan: Plan) -> Callable[..., Response]:
     return switch
 
 
-def _execute(text: str, namespace: dict[str, object], filename: str) -> dict[str, object]:
+def _execute(lines: list[str], namespace: Mapping[str, object], filename: str) -> dict[str, object]:
     """Run generated source as a module of its own; two routes never share an entry of `linecache`."""
-    lines = text.splitlines(keepends=True)
     unique = filename
     number = 1
     while linecache.getlines(unique) not in ([], lines):
         number += 1
         unique = f"{filename[:-1]} #{number}>"
     # No modification time: `linecache.checkcache` keeps an entry that belongs to no file.
-    linecache.cache[unique] = (len(text), None, lines, unique)
-    namespace["__name__"] = "costrel.handling.generated"
+    linecache.cache[unique] = (sum(map(len, lines)), None, lines, unique)
+    code = compile("".join(lines), unique, "exec")
+    used = _names_in(code)
+    values = {name: namespace[name] for name in used if name in namespace}
+    values["__name__"] = "costrel.handling.generated"
     # SECURITY: the text is made of checked identifiers only (`naming`); values are in the namespace.
-    exec(compile(text, unique, "exec"), namespace)
-    return namespace
+    exec(code, values)
+    return values
+
+
+def _names_in(code: CodeType) -> dict[str, None]:
+    """Return the names that a code and those inside of it look up outside of functions, in order."""
+    names = dict.fromkeys(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names_in(constant)
+    return names

@@ -1,6 +1,6 @@
 """The functions that make responses of declared values; `returning` chooses one of them for each handler.
 
-Each is a closure over what is fixed for its route, with the right value first: one comparison, one encoding, one
+Each holds what is fixed for its route, and comes to the right value first: one comparison, one encoding, one
 `Response`. What is not right goes to `_settle`: a `Response` is taken as it is, None is a forgotten ``return``, and
 the rest does not fit.
 """
@@ -14,8 +14,9 @@ import msgspec
 
 from costrel.handling.output_filter import Check, declared_check, narrow_to, output_verifier
 from costrel.handling.pydantic_types import adapter_of, contains_pydantic, explain_errors, is_pydantic_error
-from costrel.handling.responders import JSON, Make, ReturnOptions, ValueResponders, encode_hook, logger
+from costrel.handling.responders import JSON, Make, ReturnOptions, ValueResponders, encode, logger
 from costrel.handling.return_mistakes import not_as_declared, returned_none, unencodable
+from costrel.handling.sharing import Shared
 from costrel.messages import Response
 
 __all__ = [
@@ -123,42 +124,88 @@ def first_fit_maker(ways: list[tuple[Check, Make]]) -> Make:
     return make_first_fit
 
 
-def json_maker(annotation: object, options: ReturnOptions, by_value: ValueResponders) -> Make:
+def json_maker(
+    annotation: object, options: ReturnOptions, by_value: ValueResponders, shared: Shared | None = None
+) -> Make:
     """Make the maker of data: encoded as it is when it is what was declared, narrowed to that otherwise.
 
     Args:
         annotation: what is sent as JSON; a type that msgspec or pydantic can encode.
         options: how.
         by_value: makes the response of a forgotten ``return``.
+        shared: keeps what follows from the annotation alone.
     """
-    status_code = options.status_code or 200
-    media_type = options.media_type or JSON
-    is_declared = declared_check(annotation) or is_anything
-    encode = _encoder_for(annotation)
-    narrow = narrow_to(annotation)
-    verify = output_verifier(annotation) if options.debug else None
 
-    def respond(value: Any) -> Response:
+    def describe() -> _DeclaredType:
+        return _DeclaredType(annotation, options.debug)
+
+    declared = describe() if shared is None else shared.once(describe, "returned", annotation, options.debug)
+    return _JSONMaker(declared, options, by_value).make
+
+
+class _DeclaredType:
+    """What can be done with values of one type, whatever route returns them.
+
+    Attributes:
+        annotation: the type.
+        is_declared: whether a value needs no narrowing.
+        encode: to JSON.
+        narrow: what makes a value of the type of another one, `None` where there is nothing to convert to.
+        verify: finds what is wrong with encoded output, in debug mode.
+    """
+
+    __slots__ = ("annotation", "encode", "is_declared", "narrow", "verify")
+
+    def __init__(self, annotation: object, debug: bool) -> None:
+        self.annotation: object = annotation
+        self.is_declared: Check = declared_check(annotation) or is_anything
+        self.encode: Callable[[Any], bytes] = _encoder_for(annotation)
+        self.narrow: Callable[[Any], Any] | None = narrow_to(annotation)
+        self.verify: Callable[[bytes], str] | None = output_verifier(annotation) if debug else None
+
+
+class _JSONMaker:
+    """Makes the responses of one route that returns data."""
+
+    __slots__ = ("_by_value", "_declared", "_encode", "_is_declared", "_media_type", "_options", "_status_code")
+
+    def __init__(self, declared: _DeclaredType, options: ReturnOptions, by_value: ValueResponders) -> None:
+        self._declared = declared
+        self._is_declared = declared.is_declared
+        self._encode = declared.encode if declared.verify is None else self._encode_verified
+        self._options = options
+        self._status_code = options.status_code or 200
+        self._media_type = options.media_type or JSON
+        self._by_value = by_value
+
+    def make(self, value: Any) -> Response:
+        """Make a response of a value."""
+        if not self._is_declared(value):
+            if value is None or self._declared.narrow is None or isinstance(value, Response):
+                return _settle(value, self._declared.annotation, self._options, self._by_value)
+            value = self._narrowed(value)
         try:
-            content = encode(value)
+            content = self._encode(value)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise unencodable(value, options.where, error) from error
-        if verify is not None and (errors := verify(content)):
-            raise not_as_declared(value, annotation, options.where, errors)
-        return Response(content, status_code, None, media_type)
+            raise unencodable(value, self._options.where, error) from error
+        return Response(content, self._status_code, None, self._media_type)
 
-    def make_json(value: Any) -> Response:
-        if is_declared(value):
-            return respond(value)
-        if value is None or narrow is None or isinstance(value, Response):
-            return _settle(value, annotation, options, by_value)
+    def _narrowed(self, value: Any) -> Any:
+        """Make a value of the declared type of one that is something else."""
+        narrow = self._declared.narrow
         try:
-            narrowed = narrow(value)
+            return narrow(value) if narrow is not None else value
         except (msgspec.ValidationError, ValueError) as error:
-            raise not_as_declared(value, annotation, options.where, _explain(error)) from None
-        return respond(narrowed)
+            raise not_as_declared(value, self._declared.annotation, self._options.where, _explain(error)) from None
 
-    return make_json
+    def _encode_verified(self, value: Any) -> bytes:
+        """Encode a value, and refuse it when that is not what was declared."""
+        declared = self._declared
+        content = declared.encode(value)
+        errors = declared.verify(content) if declared.verify is not None else ""
+        if errors:
+            raise not_as_declared(value, declared.annotation, self._options.where, errors)
+        return content
 
 
 def _encoder_for(annotation: object) -> Callable[[Any], bytes]:
@@ -166,12 +213,12 @@ def _encoder_for(annotation: object) -> Callable[[Any], bytes]:
     if contains_pydantic(annotation):
         to_json = adapter_of(annotation).serializer.to_json
 
-        def encode(value: Any) -> bytes:
+        def encode_model(value: Any) -> bytes:
             content: bytes = to_json(value, by_alias=True, warnings=False)
             return content
 
-        return encode
-    return msgspec.json.Encoder(enc_hook=encode_hook).encode
+        return encode_model
+    return encode
 
 
 def _explain(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Literal
 
 from costrel.handling.bodies import FORM_MEDIA_TYPES, JSON_MEDIA_TYPE
@@ -39,34 +40,40 @@ def describe(spec: RouteSpec, plan: Plan, maker: ResponseMaker, mode: Mode, hops
         methods=spec.methods,
         path=spec.path,
         name=spec.name,
-        handler=f"{getattr(spec.handler, '__module__', '')}.{name_of(spec.handler)}".lstrip("."),
+        handler=spec.shared.line(f"{getattr(spec.handler, '__module__', '')}.{name_of(spec.handler)}".lstrip(".")),
         where=spec.where,
         mode=mode,
         hops=hops,
         is_websocket=spec.is_websocket,
-        parameters=tuple(_parameters(reads)),
+        parameters=tuple(_parameters(reads, spec)),
         body=next((_body(read, spec) for read in reads if read.source in ("body", "stream")), None),
-        response=ResponseInfo(101 if spec.is_websocket else maker.status_code, maker.type_, maker.media_type),
+        response=_response(101 if spec.is_websocket else maker.status_code, maker, spec),
         layers=tuple(_describe_layer(layer) for layer in spec.layers),
         providers=tuple(_provider(make) for stage in (*plan.core, *plan.after) for make in stage.makes),
         meta=spec.meta,
     )
 
 
-def _parameters(reads: Iterable[Read]) -> Iterable[ParameterInfo]:
+def _parameters(reads: Iterable[Read], spec: RouteSpec) -> Iterable[ParameterInfo]:
     for read in reads:
         if read.source not in _PARAMETER_SOURCES:
             continue
         parameter, marker = read.parameter, read.marker
-        yield ParameterInfo(
-            name=read.name,
-            source=read.source,
-            type=str if parameter.annotation is UNSET else parameter.annotation,
-            required=parameter.default is UNSET,
-            default=None if parameter.default is UNSET else parameter.default,
-            description=marker.description if marker is not None else "",
-            deprecated=marker.deprecated if marker is not None else False,
+        known = (
+            read.name,
+            read.source,
+            str if parameter.annotation is UNSET else parameter.annotation,
+            parameter.default is UNSET,
+            None if parameter.default is UNSET else parameter.default,
+            marker.description if marker is not None else "",
+            marker.deprecated if marker is not None else False,
         )
+        yield spec.shared.once(partial(ParameterInfo, *known), "parameter", *known)
+
+
+def _response(status_code: int, maker: ResponseMaker, spec: RouteSpec) -> ResponseInfo:
+    known = (status_code, maker.type_, maker.media_type)
+    return spec.shared.once(partial(ResponseInfo, *known), "response", *known)
 
 
 def _body(read: Read, spec: RouteSpec) -> BodyInfo:

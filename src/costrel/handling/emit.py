@@ -9,7 +9,7 @@ A frame that converts an exception never holds the response that was made of it,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -18,8 +18,8 @@ from costrel.errors import Pass, ValidationFailed
 from costrel.execution import RunProfile, hop
 from costrel.handling.bodies import check_form_type
 from costrel.handling.emit_steps import Text, Writer
-from costrel.handling.endpoint import Mode, RouteSpec
-from costrel.handling.finishing import is_finished, start_stream
+from costrel.handling.endpoint import Convert, Mode, RouteSpec
+from costrel.handling.finishing import is_finished, start_here, start_stream
 from costrel.handling.guard import Guard, watched_hop
 from costrel.handling.lowering import Segment, Step, count_hops, segments_of, variables_kept
 from costrel.handling.markers import UNSET
@@ -28,11 +28,15 @@ from costrel.handling.naming import Names
 from costrel.handling.plan import Place, Plan, Stage
 from costrel.handling.scope import Scope, log_failure
 from costrel.handling.signature import Colour
-from costrel.messages import Response
+from costrel.messages import Request, Response
 
 __all__ = ["Emitted", "emit"]
 
 Respond = Callable[[object], Response]
+
+_FIRST_LANE = "request.exchange.loop_state.handlers"
+_LATER_LANE = "request.exchange.loop_state.lane_for(request.worker)"
+_EXIT_LANE = "request.exchange.loop_state.cleanup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +94,18 @@ class _Emitter:
             "UNSET": UNSET,
             "ValidationFailed": ValidationFailed,
             "check_form_type": check_form_type,
-            "convert": spec.convert,
-            "guard": Guard(spec.convert, spec.cancel_on_disconnect),
+            "convert": _converting(spec),
+            "guard": spec.shared.once(
+                lambda: Guard(spec.convert, spec.cancel_on_disconnect), "guard", spec.convert, spec.cancel_on_disconnect
+            ),
             "hop": hop,
             "is_finished": is_finished,
             "isawaitable": isawaitable,
             "log_failure": log_failure,
             "profile": RunProfile(),
-            "refuse_pass": pass_refused,
             "respond": respond,
             "respond_hook": respond_hook,
+            "start_here": start_here,
             "start_stream": start_stream,
             "switch": switch,
             "watched_hop": watched_hop,
@@ -214,9 +220,6 @@ class _Emitter:
         if self.spec.fallthrough:
             with text.block("except Pass:"):
                 text.add("raise")
-        else:
-            with text.block("except Pass as passed:"):
-                text.add("return await convert(request, refuse_pass(passed))")
         with text.block("except Exception as error:"):
             text.add("return await convert(request, error)")
 
@@ -294,20 +297,21 @@ class _Emitter:
                     may_answer = True
                     writer.call(step.stage.call, "answer")
                     with text.block("if answer is not None:"):
-                        self._return_in_thread("respond_hook(answer)")
+                        self._return_in_thread("respond_hook", "answer")
                 else:
                     has_handler = True
                     writer.call(step.stage.call, "value")
-                    self._return_in_thread("respond(value)", with_hooks=True)
+                    self._return_in_thread("respond", "value", with_hooks=True)
             if not has_handler:
                 text.add("return None")
-        # What is entered may wait for something that others hold, so it must never keep their exits from a thread:
-        # those have the cleanup lane for themselves.
-        lane, profile = "handlers", "profile" if has_handler else "None"
+        # What is entered may wait for something that others hold, so it must never keep a thread from those: their
+        # exits have the cleanup lane for themselves, and their later steps the lane of what has begun.
+        is_first = not any(earlier.in_thread for earlier in self.segments[:index])
+        lane = _FIRST_LANE if is_first or not self.needs_scope else _LATER_LANE
+        profile = "profile" if has_handler else "None"
         if self.needs_scope:
-            hopping = f"await scope.hop(request.exchange.loop_state.{lane}, {name}, {profile})"
+            hopping = f"await scope.hop({lane}, {name}, {profile})"
         else:
-            lane = f"request.exchange.loop_state.{lane}"
             hopping = f"await (watched_hop if guarded else hop)({lane}, request.worker, {name}, request, {profile})"
         if not may_answer:
             text.add(hopping)
@@ -325,12 +329,16 @@ class _Emitter:
             else:
                 self._return_finished()
 
-    def _return_in_thread(self, made: str, with_hooks: bool = False) -> None:
+    def _return_in_thread(self, maker: str, value: str, with_hooks: bool = False) -> None:
+        """Return a response from a thread; what was entered ends there, and a stream begins there."""
         text = self.text
         if not self.needs_scope:
-            text.add(f"return {made}.owned_by(request.exchange)")
+            text.add(f"response = {maker}({value})")
+            with text.block(f"if response is {value}:"):
+                text.add("response = response.owned_by(request.exchange)")
+            text.add("return response if type(response.body) is bytes else start_here(request, response)")
             return
-        closed = f"scope.close_here({made}.owned_by(request.exchange))"
+        closed = f"scope.close_here({maker}({value}).owned_by(request.exchange))"
         quick: list[str] = []
         for name, is_quick in zip(self.after_here, self.is_quick_after, strict=True):
             if not is_quick:
@@ -364,13 +372,12 @@ class _Emitter:
         with self._function(f"async def {name}({parameters}):"):
             with text.block("try:"):
                 if is_quick:
-                    lane = "request.exchange.loop_state.handlers"
                     if count_hops(segments_of([stage])):
-                        text.add(f"answer = await hop({lane}, request.worker, {here}, ({parameters}))")
+                        text.add(f"answer = await hop({_LATER_LANE}, request.worker, {here}, ({parameters}))")
                     else:
                         text.add(f"answer = {here}(({parameters}))")
                 else:
-                    self._late_steps(stage, "answer", "handlers")
+                    self._late_steps(stage, "answer", _LATER_LANE)
                     with text.block("if answer is None or answer is response:"):
                         text.add("return response")
                     text.add("answer = respond_hook(answer).owned_by(request.exchange)")
@@ -413,7 +420,7 @@ class _Emitter:
                         writer.step(step, is_late=True)
                 if not has_call:
                     text.add("return None")
-            hopping = f"await hop(request.exchange.loop_state.{lane}, request.worker, {name}, request)"
+            hopping = f"await hop({lane}, request.worker, {name}, request)"
             text.add(f"{target} = {hopping}" if has_call else hopping)
 
     def _teardown(self) -> None:
@@ -421,9 +428,21 @@ class _Emitter:
         with self._function(f"async def {self.teardown}(request, scope, failure):"):
             for stage in self.plan.teardown:
                 with text.block("try:"):
-                    self._late_steps(stage, "_", "cleanup")
+                    self._late_steps(stage, "_", _EXIT_LANE)
                 with text.block("except Exception as error:"):
                     text.add("log_failure(request, error)")
+
+
+def _converting(spec: RouteSpec) -> Convert:
+    """Return what makes the response of an exception; only a fallthrough route may let a `Pass` out."""
+    convert = spec.convert
+    if spec.fallthrough:
+        return convert
+
+    def convert_all(request: Request, error: Exception) -> Awaitable[Response]:
+        return convert(request, pass_refused(error) if isinstance(error, Pass) else error)
+
+    return spec.shared.once(lambda: convert_all, "convert", convert)
 
 
 def _all_steps(stage: Stage) -> list[Step]:

@@ -6,11 +6,12 @@ A `RouteSpec` is everything an app has collected about one route; an `Endpoint` 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Literal
 
 from costrel.handling.providers import Lifetime, ProviderTable
+from costrel.handling.sharing import Shared
 from costrel.messages import Dispatch, Layer, LayerInfo, MessageLimits, Request, Response
 
 __all__ = [
@@ -77,6 +78,7 @@ class RouteSpec:
         debug: whether return values are checked fully.
         settings: the limits for this route.
         meta: what the route was registered with.
+        shared: what it has in common with the other routes of its build.
     """
 
     handler: Callable[..., object]
@@ -107,6 +109,7 @@ class RouteSpec:
     debug: bool = False
     settings: MessageLimits = field(default_factory=MessageLimits)
     meta: Mapping[str, object] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +245,19 @@ class Endpoint:
 
     Args:
         dispatch: answers a request, layers included; it never raises an `Exception` but `Pass` on a fallthrough route.
-        source: the generated text, as `linecache` has it.
+        lines: the generated text, as `linecache` has it.
         info: the public description.
         mode: where the handler runs.
         hops: thread hops of a request that succeeds.
     """
 
     dispatch: Dispatch
-    source: str
+    lines: Sequence[str]
     info: EndpointInfo
     mode: Mode
     hops: int
+
+    @property
+    def source(self) -> str:
+        """The generated text."""
+        return "".join(self.lines)

@@ -24,7 +24,7 @@ from costrel.handling.type_shapes import is_attrs_class, is_named_tuple, is_pyda
 from costrel.http import Headers
 from costrel.messages import Response, StreamResponse
 
-__all__ = ["JSON", "Make", "ReturnOptions", "ValueResponders", "apply_responder", "encode_hook", "find_responder"]
+__all__ = ["JSON", "Make", "ReturnOptions", "ValueResponders", "apply_responder", "encode", "find_responder"]
 
 Make = Callable[[Any], Response]  # each takes the values of its own type
 """Makes a response of a value."""
@@ -80,6 +80,10 @@ def encode_hook(value: Any) -> Any:
     raise TypeError(f"An object of type `{type(value).__name__}` has no form in JSON")
 
 
+encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
+"""Encodes a value of any class as JSON."""
+
+
 def find_responder(type_: type, responders: Mapping[type, Make]) -> Make | None:
     """Find the responder for objects of a class.
 
@@ -116,11 +120,10 @@ class ValueResponders:
         options: how.
     """
 
-    __slots__ = ("_by_class", "_encode", "_has_warned", "_options")
+    __slots__ = ("_by_class", "_has_warned", "_options")
 
     def __init__(self, options: ReturnOptions) -> None:
         self._options = options
-        self._encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
         self._by_class: dict[type, Make] = {}
         self._has_warned = False
 
@@ -170,7 +173,7 @@ class ValueResponders:
         """Make a response of a value as JSON."""
         options = self._options
         try:
-            content = self._encode(value)
+            content = encode(value)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise unencodable(value, options.where, error) from error
         return Response(content, options.status_code or 200, None, options.media_type or JSON)

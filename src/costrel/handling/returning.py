@@ -33,6 +33,7 @@ from costrel.handling.output_filter import Check
 from costrel.handling.pydantic_types import adapter_of, contains_pydantic
 from costrel.handling.responders import JSON, Make, ReturnOptions, ValueResponders, apply_responder, find_responder
 from costrel.handling.return_mistakes import content_without_body, no_response_type
+from costrel.handling.sharing import Shared
 from costrel.handling.type_shapes import NONE_TYPE, bare_type, is_pydantic_class, objects_as_any, union_members
 from costrel.messages import Response
 
@@ -92,6 +93,7 @@ def response_maker(
     responders: Mapping[type, Make] | None = None,
     debug: bool = False,
     where: str = "",
+    shared: Shared | None = None,
 ) -> ResponseMaker:
     """Decide how the values of a handler become responses, once, while the app is built.
 
@@ -103,6 +105,7 @@ def response_maker(
         responders: class -> what makes a response of its objects; the nearest ancestor counts.
         debug: whether every value is checked completely against the annotation, and a forgotten ``return`` is an error.
         where: the handler and its line, for messages.
+        shared: what the handlers of a build have in common; `None` is nothing.
 
     Raises:
         ConfigurationError: COS-HANDLER-204, of such a type no response can be made; COS-HANDLER-208, the status
@@ -123,7 +126,7 @@ def response_maker(
         return ResponseMaker(empty_maker(annotation, options), annotation, status_code or 204, None)
     if status_code is not None and (status_code < 200 or status_code in (204, 205, 304)):
         raise content_without_body(annotation, status_code, where)
-    ways = _find_ways(members, annotation, options, by_value)
+    ways = _find_ways(members, annotation, options, by_value, shared)
     make = ways[0].make if len(ways) == 1 else first_fit_maker([(way.is_value, way.make) for way in ways])
     media_types = {way.media_type for way in ways}
     return ResponseMaker(
@@ -132,7 +135,11 @@ def response_maker(
 
 
 def _find_ways(
-    members: list[object], annotation: object, options: ReturnOptions, by_value: ValueResponders
+    members: list[object],
+    annotation: object,
+    options: ReturnOptions,
+    by_value: ValueResponders,
+    shared: Shared | None,
 ) -> list[_Way]:
     """Split the members of a return annotation into those with a way of their own and those that are JSON together."""
     ways: list[_Way] = []
@@ -146,7 +153,7 @@ def _find_ways(
     if data:
         declared = union_type(data)
         _check_encodable(declared, annotation, options)
-        ways.append(_Way(is_anything, json_maker(declared, options, by_value), options.media_type or JSON))
+        ways.append(_Way(is_anything, json_maker(declared, options, by_value, shared), options.media_type or JSON))
     return ways
 
 

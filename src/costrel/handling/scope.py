@@ -22,7 +22,7 @@ from typing import Any, NoReturn, cast
 from costrel.errors import RequestAbandoned, ServiceUnavailable
 from costrel.execution import Lane, Outcome, RunProfile, hop
 from costrel.handling.exits import exit_async_generator, exit_generator, start_async_generator, start_generator
-from costrel.handling.finishing import is_finished, start_stream
+from costrel.handling.finishing import is_finished, pull_first, start_stream, starts_here
 from costrel.handling.guard import report_abandoned
 from costrel.handling.shielding import shielded
 from costrel.messages import Request, Response, StreamBody
@@ -96,6 +96,7 @@ class Scope:
         """Start a generator of the ``handler`` lifetime and return its value."""
         value = start_generator(generator, factory)
         self._exits.append((generator, factory, place))
+        self._hold(place)
         return value
 
     async def enter_async(self, generator: object, factory: Factory) -> Any:
@@ -108,6 +109,7 @@ class Scope:
         """Start a generator of the ``response`` lifetime and return its value."""
         value = start_generator(generator, factory)
         self._response_exits.append((generator, factory, place))
+        self._hold(place)
         self._register()
         return value
 
@@ -137,6 +139,10 @@ class Scope:
     def close_here(self, response: Response) -> Response:
         """End the ``handler`` lifetime in the thread that runs the handler, as far as no async exit is in the way."""
         if not is_finished(response):
+            if starts_here(response):
+                # Known before it has begun: whoever ends the request closes it before it leaves any provider.
+                self._stream = cast("StreamBody", response.body)
+                pull_first(self._request, response)
             return response
         if self._exits or self._needs_claim:
             self._settle()
@@ -154,9 +160,9 @@ class Scope:
             response = await start_stream(self._request, response)
             body = response.body
             if isinstance(body, StreamBody):
+                self._stream = body
                 if self._needs_claim:
                     self._settle()
-                self._stream = body
                 self._register()
                 body.on_finish(self._finish_stream)
                 self.is_closed = True
@@ -173,7 +179,12 @@ class Scope:
     async def fail(self, failure: BaseException) -> BaseException:
         """Run all exits of the ``handler`` lifetime with an exception; return the one that is in force afterwards."""
         self.note(failure)
-        if self._is_handed_over or not self._exits:
+        if self._is_handed_over:
+            return failure
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await shielded(stream.aclose())
+        if not self._exits:
             return failure
         is_exception = isinstance(failure, Exception)
         seen = failure if is_exception or not self._is_abandoned() else RequestAbandoned()
@@ -237,6 +248,8 @@ class Scope:
             self._is_active = False
             if not self._has_left:
                 return
+        if self._stream is not None:
+            self._stream.close_here()
         self._unwind_here(failure)
         while not self._exits and self._response_exits and self._response_exits[-1][2] is not ExitPlace.LOOP:
             failure = exit_generator(*self._take(self._response_exits, failure))
@@ -282,11 +295,16 @@ class Scope:
             failure = exit_generator(*self._take(exits, failure))
         return failure
 
-    @staticmethod
+    def _hold(self, place: ExitPlace) -> None:
+        if place is ExitPlace.THREAD:
+            self._request.worker.held_count += 1
+
     def _take(
-        exits: list[tuple[Any, Factory, ExitPlace]], failure: BaseException | None
+        self, exits: list[tuple[Any, Factory, ExitPlace]], failure: BaseException | None
     ) -> tuple[Any, BaseException | None, Factory]:
-        generator, factory, _ = exits.pop()
+        generator, factory, place = exits.pop()
+        if place is ExitPlace.THREAD:
+            self._request.worker.held_count -= 1
         return generator, failure, factory
 
     async def _unwind(

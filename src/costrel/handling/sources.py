@@ -121,20 +121,28 @@ def plan_read(parameter: Parameter, signature: Signature, spec: RouteSpec) -> Re
     if source == "given":
         return Read("", source, name, parameter, as_reader(_given_reader(parameter, signature)))
     if source == "path":
-        return _plan_path(parameter, name, marker, is_custom=name in spec.custom_path_parameters)
+        return _plan_path(parameter, name, marker, spec)
     if source == "stream":
         return Read("", source, name, parameter, read_body_stream(parameter.name))
     action = spec.on_fail.get(source, "reject")
-    reader = _reader_of(parameter, source, name, spec)
-    return Read(
-        "",
+    unique_keys = isinstance(marker, BodyMarker) and marker.unique_keys
+
+    def make() -> Reader:
+        return guard_reader(_reader_of(parameter, source, name, spec, unique_keys), source, parameter.default, action)
+
+    reader = spec.shared.once(
+        make,
+        "reader",
         source,
         name,
-        parameter,
-        guard_reader(reader, source, parameter.default, action),
-        can_fail=True,
-        marker=marker,
+        parameter.annotation,
+        parameter.default,
+        action,
+        unique_keys,
+        spec.settings,
+        spec.body_parsers,
     )
+    return Read("", source, name, parameter, reader, can_fail=True, marker=marker)
 
 
 def _source_of(parameter: Parameter, signature: Signature, spec: RouteSpec) -> tuple[str, str]:
@@ -185,10 +193,10 @@ def _given_reader(parameter: Parameter, signature: Signature) -> Callable[[Reque
     return lambda request: default
 
 
-def _plan_path(parameter: Parameter, name: str, marker: ValueMarker | None, *, is_custom: bool) -> Read:
+def _plan_path(parameter: Parameter, name: str, marker: ValueMarker | None, spec: RouteSpec) -> Read:
     annotation, default = parameter.annotation, parameter.default
     # What a converter of the application has made is what it says; there is nothing to decode.
-    is_text = annotation is UNSET or annotation is str or is_custom
+    is_text = annotation is UNSET or annotation is str or name in spec.custom_path_parameters
     if default is UNSET and is_text:
         return Read("", "path", name, parameter, None, marker=marker)
     if is_text:
@@ -200,18 +208,23 @@ def _plan_path(parameter: Parameter, name: str, marker: ValueMarker | None, *, i
             as_reader(lambda request: request.path_params.get(name, default)),
             marker=marker,
         )
-    decode = scalar_decoder(annotation, "path", name)
     plain = strip_annotated(annotation)
     is_plain = annotation is plain
     exact = plain if is_plain and default is UNSET and isinstance(plain, type) and plain in _CONVERTED else None
+    reader = spec.shared.once(lambda: _path_reader(name, annotation, default), "path", name, annotation, default)
+    return Read("", "path", name, parameter, reader, can_fail=exact is None, exact_type=exact, marker=marker)
+
+
+def _path_reader(name: str, annotation: object, default: object) -> Reader:
+    decode = scalar_decoder(annotation, "path", name)
+    plain = strip_annotated(annotation)
+    is_plain = annotation is plain
 
     def convert(value: object) -> object:
         # What a converter has made is checked for the constraints as its text would be.
         return value if is_plain else decode(_text_of(value))
 
-    is_404 = strip_optional(plain) in _CONVERTED
-    reader = read_path(name, decode, convert, default, is_404)
-    return Read("", "path", name, parameter, reader, can_fail=exact is None, exact_type=exact, marker=marker)
+    return read_path(name, decode, convert, default, is_404=strip_optional(plain) in _CONVERTED)
 
 
 def _text_of(value: object) -> str:
@@ -219,7 +232,7 @@ def _text_of(value: object) -> str:
     return str(isoformat()) if isoformat is not None else str(value)
 
 
-def _reader_of(parameter: Parameter, source: str, name: str, spec: RouteSpec) -> Reader:
+def _reader_of(parameter: Parameter, source: str, name: str, spec: RouteSpec, unique_keys: bool) -> Reader:
     annotation, default = parameter.annotation, parameter.default
     if annotation is UNSET:
         annotation = str
@@ -227,12 +240,7 @@ def _reader_of(parameter: Parameter, source: str, name: str, spec: RouteSpec) ->
     if source == "body":
         if bare in (bytes, str):
             return read_raw_body(bare is str, default)
-        marker = parameter.marker
-        decoder = body_decoder(
-            annotation,
-            max_json_depth=spec.settings.max_json_depth,
-            unique_keys=isinstance(marker, BodyMarker) and marker.unique_keys,
-        )
+        decoder = body_decoder(annotation, max_json_depth=spec.settings.max_json_depth, unique_keys=unique_keys)
         fields = form_decoder(annotation, spec.settings) if is_form_type(annotation) else None
         return read_body(annotation, decoder, fields, spec.body_parsers, default)
     if source == "file" or _is_file(bare):

@@ -22,6 +22,7 @@ from costrel.messages.foreign_names import explain_foreign_name, is_foreign_name
 from costrel.messages.foreign_options import explain_foreign_option, refuse_options
 from costrel.messages.forms import FormData, UploadFile, parse_form
 from costrel.messages.forwarding import apply_forwarded
+from costrel.messages.framing import BodyFraming, BodyKind, check_block, frame_response, own_fields
 from costrel.messages.json_body import JSONReader, check_json_shape, decode_json, is_bounded_type, is_json_media_type
 from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
 from costrel.messages.request import Request, SessionKeeper, current_request
@@ -39,7 +40,14 @@ from costrel.messages.response import (
     head_fields,
 )
 from costrel.messages.route_options import OnFail, RouteOptions, TextAs
-from costrel.messages.sending import ResponseSink, emit_finished, end_exchange, find_socket_body, send_response
+from costrel.messages.sending import (
+    ResponseSink,
+    emit_finished,
+    end_exchange,
+    find_socket_body,
+    run_response_callbacks,
+    send_response,
+)
 from costrel.messages.settings import AppSettings, TrailingSlash, parse_setting
 from costrel.messages.startup_variables import StartupVariables
 from costrel.messages.state import State
@@ -56,6 +64,8 @@ __all__ = [
     "AppView",
     "Application",
     "BindableLayer",
+    "BodyFraming",
+    "BodyKind",
     "BodyStream",
     "Content",
     "Dispatch",
@@ -106,6 +116,7 @@ __all__ = [
     "WebSocket",
     "WebSocketChannel",
     "apply_forwarded",
+    "check_block",
     "check_json_shape",
     "current_request",
     "decode_json",
@@ -115,15 +126,18 @@ __all__ = [
     "explain_foreign_name",
     "explain_foreign_option",
     "find_socket_body",
+    "frame_response",
     "head_fields",
     "is_bounded_type",
     "is_foreign_name",
     "is_json_media_type",
+    "own_fields",
     "parse_form",
     "parse_setting",
     "read_content",
     "read_last_event_id",
     "refuse_options",
+    "run_response_callbacks",
     "send_file",
     "send_response",
     "switching_response",

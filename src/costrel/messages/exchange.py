@@ -68,6 +68,9 @@ class Exchange(Protocol):
     tls: TLSInfo | None
     """What is known of the TLS connection, `None` without TLS."""
 
+    status_code: int
+    """Of the final response, or 101 for a WebSocket; 0 before its head was sent."""
+
     @property
     def is_disconnected(self) -> bool:
         """Whether the client is known to be gone."""

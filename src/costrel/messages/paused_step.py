@@ -156,17 +156,21 @@ class _Drive:
     def _wait(self, waiting_for: asyncio.Future[Any]) -> Generator[Any, None, None]:
         """Wait for the future of the coroutine or for the gate, whichever comes first."""
         gate = self._gate
-        if gate is None:
-            gate = waiting_for.get_loop().create_future()
-        if waiting_for.done() or gate.done():
+        if waiting_for.done() or (gate is not None and gate.done()):
             return
+        # One for each wait: the gate stays shut when the coroutine goes on and waits for something else.
+        either: asyncio.Future[None] = waiting_for.get_loop().create_future()
 
-        def open_gate(_: asyncio.Future[Any]) -> None:
-            if not gate.done():
-                gate.set_result(None)
+        def wake(_: asyncio.Future[Any]) -> None:
+            if not either.done():
+                either.set_result(None)
 
-        waiting_for.add_done_callback(open_gate)
+        waiting_for.add_done_callback(wake)
+        if gate is not None:
+            gate.add_done_callback(wake)
         try:
-            yield from gate.__await__()
+            yield from either
         finally:
-            waiting_for.remove_done_callback(open_gate)
+            waiting_for.remove_done_callback(wake)
+            if gate is not None:
+                gate.remove_done_callback(wake)

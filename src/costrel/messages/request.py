@@ -18,10 +18,9 @@ import secrets
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from inspect import isawaitable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, cast
 
-from costrel.errors import BodyNotRead, BodyStreamed, HTTPError, Mistake, ProgrammerError
+from costrel.errors import BodyNotRead, BodyStreamed, HTTPError, Mistake, ProgrammerError, SessionClosed
 from costrel.execution import Claim, WorkerContext
 from costrel.http import (
     URL,
@@ -39,6 +38,7 @@ from costrel.http import (
     parse_query_string,
     parse_range,
 )
+from costrel.messages.callbacks import added, run_end_callbacks
 from costrel.messages.content import STREAMED, Content, ReadFailure, Streamed, read_content
 from costrel.messages.exchange import Exchange
 from costrel.messages.foreign_names import explain_foreign_name
@@ -51,15 +51,19 @@ from costrel.messages.views import AppView, MountView, RouteView, SessionView
 __all__ = ["Request", "SessionKeeper", "current_request"]
 
 logger: logging.Logger = logging.getLogger("costrel.request")
-T = TypeVar("T")
 EndCallback = Callable[["Request"], Awaitable[None] | None]
+ResponseCallback = Callable[["Request", Any], Any]  # the response and what may stand for it are built upon this module
 
 
 class SessionKeeper(Protocol):
-    """What opens a request's session when it is first asked for."""
+    """What opens a request's session when it is first asked for: the extension named ``sessions``."""
 
     def open_session(self, request: Request, /) -> SessionView:
-        """Make the session of a request; it reads the cookie when it is touched."""
+        """Make the session of a request, and see to it with `Request.on_response` that it is kept."""
+        ...
+
+    def keeps_same_session(self, other: object, /) -> bool:
+        """Whether one session serves an application of `other` and, mounted in it, one of this keeper."""
         ...
 
 
@@ -86,7 +90,7 @@ class Request:
         path_params: the values of the route's parameters by name, converted.
         app: the innermost application that handles the request.
         route: the route that matched, `None` for 404, 405 and automatic answers.
-        session_keeper: what opens the session; set by the extension that keeps sessions.
+        session_keeper: what opens the session; `None` is the extension of `app` that is named ``sessions``.
         opened_session: the session if somebody has asked for it, else `None`.
         user: what authentication made of the credentials, `None` without any.
         g: a namespace for the application's own values during this request.
@@ -97,6 +101,7 @@ class Request:
             it through `deadline_seconds`.
         end_callbacks: what `on_end` has collected, `None` as long as there is nothing; a transport that finds `None`
             may set `ended` itself instead of awaiting `finish`.
+        response_callbacks: what `on_response` has collected, `None` as long as there is nothing; transports run them.
         max_body_bytes: the limit for the body, every media type; `None` stands for the limits of the settings.
 
     Spec:
@@ -133,6 +138,7 @@ class Request:
         "query_string",
         "raw_headers",
         "raw_path",
+        "response_callbacks",
         "root_path",
         "route",
         "route_path",
@@ -192,6 +198,7 @@ class Request:
         self.ended = False
         self.content: Content | Streamed | ReadFailure | None = None if has_content else b""
         self.end_callbacks: list[EndCallback] | None = None
+        self.response_callbacks: list[ResponseCallback] | None = None
         self.deadline_at: float | None = None
         self.mount: MountView | None = None
         self.session_keeper: SessionKeeper | None = None
@@ -250,20 +257,29 @@ class Request:
 
         Raises:
             ProgrammerError: COS-SESSION-003, the application keeps no sessions.
+            SessionClosed: the head of the response was sent, so what would be put into it could not be kept.
         """
         session = self.opened_session
         if session is None:
-            if self.session_keeper is None:
-                raise ProgrammerError(
-                    Mistake(
-                        "COS-SESSION-003",
-                        "`session` was used in an application without sessions.",
-                        why="Its list of extensions has none that keeps sessions.",
-                        fix='Leave `extensions=` at its default, or add "costrel.sessions:SignedCookieSessions".',
-                    )
-                )
-            session = self.opened_session = self.session_keeper.open_session(self)
+            session = self.opened_session = self._find_keeper().open_session(self)
         return session
+
+    def _find_keeper(self) -> SessionKeeper:
+        if self.exchange.status_code not in (0, 101):
+            raise SessionClosed
+        keeper = self.session_keeper
+        if keeper is None and self.app is not None:
+            keeper = cast("SessionKeeper | None", self.app.extensions.get("sessions"))
+        if keeper is None:
+            raise ProgrammerError(
+                Mistake(
+                    "COS-SESSION-003",
+                    "`session` was used in an application without sessions.",
+                    why="Its list of extensions has none that keeps sessions.",
+                    fix='Leave `extensions=` at its default, or add "costrel.sessions:SignedCookieSessions".',
+                )
+            )
+        return keeper
 
     @property
     def mount_prefix(self) -> str:
@@ -469,6 +485,24 @@ class Request:
         """Build the URL of a route of the application that handles the request; see `App.url_for`."""
         return self.app.url_for(name, **values)
 
+    def on_response(self, callback: ResponseCallback, *, last: bool = False) -> None:
+        """Call `callback` with the request and its response when all layers have seen it, before its head is sent.
+
+        Callbacks run in reverse order. They may change the response or return another one, and may be ``async def``;
+        one that raises is answered like a layer that does. This is for what is only sometimes needed and decided deep
+        inside, for example a cookie; what stands around every request is a layer.
+
+        Args:
+            callback: called once; a `Response` that it returns, or that its awaitable has as result, is sent instead.
+            last: after all others, and of several that are last in the order in which they were given.
+
+        Raises:
+            RuntimeError: the head of the response was sent.
+        """
+        if self.exchange.status_code or self.ended:
+            raise RuntimeError("`request.on_response` came too late: the head of the response was sent.")
+        self.response_callbacks = added(self.response_callbacks, callback, last=last)
+
     def on_end(self, callback: EndCallback, *, last: bool = False) -> None:
         """Call `callback` with the request once its last byte was sent or the client is gone.
 
@@ -479,37 +513,14 @@ class Request:
             callback: called once; what it returns is awaited when it can be.
             last: after all others, and of several that are last in the order in which they were given.
         """
-        if self.end_callbacks is None:
-            self.end_callbacks = [callback]
-        else:
-            self.end_callbacks.insert(0 if last else len(self.end_callbacks), callback)
-
-    @property
-    def has_end_callbacks(self) -> bool:
-        """Whether `finish` has anything to call; transports ask before they await it."""
-        return self.end_callbacks is not None
+        self.end_callbacks = added(self.end_callbacks, callback, last=last)
 
     async def finish(self) -> None:
         """End the request: run what `on_end` collected and mark it as ended. Called once, by the transport."""
-        callbacks = self.end_callbacks
-        interruption: BaseException | None = None
-        while callbacks:
-            callback = callbacks.pop()
-            try:
-                result = callback(self)
-                if isawaitable(result):
-                    await result
-            except Exception:
-                logger.exception("end_callback_failed path=%s callback=%r", self.path, callback)
-            except BaseException as error:
-                # A cancellation ends one callback; what the others have to close is closed all the same.
-                interruption = error
-        self.ended = True
-        if interruption is not None:
-            try:
-                raise interruption
-            finally:
-                del interruption
+        try:
+            await run_end_callbacks(self.end_callbacks, self)
+        finally:
+            self.ended = True
 
     def take_stream(self, name: str) -> None:
         """Mark the body as consumed by a `BodyStream`, so that nobody waits for it a second time.

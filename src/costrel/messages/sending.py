@@ -1,34 +1,46 @@
 """From a response to what a transport sends, for the transports that do not write the bytes themselves.
 
 The gateways and the test clients are given a `Response` and pass it on piece by piece to somebody who frames it: an
-ASGI server, a test. What they decide alike stands here: which header fields go out, whether there is a body, that
-the body is as long as its head says, that a stream is always closed, and how an exchange ends. Our own server has a
-writer of its own, because it writes bytes.
+ASGI server, a test. What they do alike stands here: that the body is as long as its head says, that a stream is
+always closed, and how an exchange ends. How a response is framed is decided in `framing`. Our own server has a writer
+of its own, because it writes bytes.
 
-Spec: RFC 9110 §6.4.1, §8.6, §15.3.6.
+Spec: RFC 9110 §6.4.1.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from inspect import isawaitable
 from typing import Protocol, cast
 
-from costrel.http import Headers, has_no_content
+from costrel.http import Headers
 from costrel.messages.dispatch import Application
 from costrel.messages.file_body import FileBody
+from costrel.messages.framing import FieldLine, check_block, frame_response, own_fields
 from costrel.messages.request import Request
-from costrel.messages.response import Resolvable, Response, ResponseStream, SocketBody, head_fields
+from costrel.messages.response import Resolvable, Response, ResponseStream, SocketBody
 from costrel.messages.websocket import SocketHandler
 
-__all__ = ["PathSink", "ResponseSink", "emit_finished", "end_exchange", "find_socket_body", "send_response"]
+__all__ = [
+    "PathSink",
+    "ResponseSink",
+    "emit_finished",
+    "end_exchange",
+    "find_socket_body",
+    "run_response_callbacks",
+    "send_response",
+]
 
 logger: logging.Logger = logging.getLogger("costrel.response")
 
-FieldLine = tuple[bytes, bytes]
 
-_TRANSPORT_FIELDS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"})
+class _AnswersErrors(Protocol):
+    """What `App` does with an exception that no layer can see any more."""
+
+    def answer_error(self, request: Request, error: Exception) -> Awaitable[Response]: ...
 
 
 class ResponseSink(Protocol):
@@ -108,23 +120,24 @@ async def send_response(sink: ResponseSink, request: Request, response: Response
 
 async def _send_bytes(sink: ResponseSink, method: str, response: Response, body: bytes) -> None:
     """Send a response whose body is there as a whole."""
-    length, is_sent = _frame(method, response, len(body))
-    if is_sent and length is not None:
-        if length > len(body):
-            raise ValueError(f"Content-Length is {length}, and the body has {len(body)} bytes.")
-        if length < len(body):
-            logger.error("response_length_wrong content_length=%d body_bytes=%d", length, len(body))
-            body = body[:length]
+    framing = frame_response(response, method, len(body))
+    length = framing.content_length
+    if not framing.is_sent:
+        body = b""
+    elif length is not None and length < len(body):
+        logger.error("response_length_wrong content_length=%d body_bytes=%d", length, len(body))
+        body = body[:length]
     await sink.send_head(response.status_code, _head_lines(response, length), has_trailers=False)
-    await sink.send_piece(body if is_sent else b"", is_last=True)
+    await sink.send_piece(body, is_last=True)
 
 
 async def _send_stream(sink: ResponseSink, method: str, response: Response, stream: ResponseStream) -> None:
     """Send a body piece by piece; the head waits for the first piece unless the response says otherwise."""
-    length, is_sent = _frame(method, response, stream.content_length)
-    has_trailers = is_sent and length is None and response.trailers is not None and sink.sends_trailers
+    framing = frame_response(response, method, stream.content_length)
+    length = framing.content_length
+    has_trailers = framing.is_sent and length is None and response.trailers is not None and sink.sends_trailers
     fields = _head_lines(response, length)
-    if not is_sent:
+    if not framing.is_sent:
         await sink.send_head(response.status_code, fields, has_trailers=False)
         await sink.send_piece(b"", is_last=True)
         return
@@ -164,37 +177,10 @@ async def _send_stream(sink: ResponseSink, method: str, response: Response, stre
         await sink.send_trailers(Headers(response.trailers()).raw)
 
 
-def _frame(method: str, response: Response, size_bytes: int | None) -> tuple[int | None, bool]:
-    """Return the ``Content-Length`` to send, and whether any of the body goes out.
-
-    Raises:
-        ValueError: the status is none of a final response.
-    """
-    status_code = response.status_code
-    if not 200 <= status_code <= 999:
-        raise ValueError(f"{status_code} is not the status of a final response.")
-    value = None if response.has_plain_head else response.headers.get_raw(b"content-length")
-    declared = int(value) if value is not None and value.isdigit() and len(value) <= 19 else None
-    if has_no_content(status_code):
-        # RFC 9110 §8.6: a 304 may say how long the content of a 200 would have been; a 204 must not.
-        return (declared if status_code == 304 else None), False
-    if method == "HEAD":
-        return (size_bytes if declared is None else declared), False
-    if status_code == 205:
-        return 0, False
-    return (size_bytes if declared is None else declared), True
-
-
 def _head_lines(response: Response, length: int | None) -> list[FieldLine]:
-    """Return the header fields to send; those that are the transport's own are left out, but for the length."""
-    if response.has_plain_head:
-        fields = head_fields(response.plain_media_type)
-    else:
-        fields = [line for line in response.headers.raw if line[0] not in _TRANSPORT_FIELDS]
-        block = b"".join([part for line in fields for part in line])
-        # SECURITY: fields are checked when they are set; whoever went round that must not split the response.
-        if b"\n" in block or b"\r" in block or b"\0" in block:
-            raise ValueError("A header field of the response has a line break or NUL.")
+    """Return the header fields to send, with the length if it is known."""
+    fields = own_fields(response)
+    check_block(b"".join([part for line in fields for part in line]), 0)
     if length is not None:
         fields.append((b"content-length", b"%d" % length))
     return fields
@@ -207,10 +193,31 @@ def find_socket_body(request: Request, response: Response) -> SocketBody | None:
     return None
 
 
+async def run_response_callbacks(request: Request, response: Response) -> Response:
+    """Run what `Request.on_response` has collected; transports call it when it is not `None`, before the head is sent.
+
+    One that raises an `Exception` is answered as the application answers errors, and those left still run.
+    """
+    callbacks = request.response_callbacks
+    while callbacks:
+        callback = callbacks.pop()
+        try:
+            answer = callback(request, response)
+            if isawaitable(answer):
+                answer = await answer
+        except Exception as error:
+            if request.app is None:
+                raise
+            answer = await cast("_AnswersErrors", request.app).answer_error(request, error)
+        if isinstance(answer, Response):
+            response = answer.owned_by(request.exchange)
+    return response
+
+
 async def end_exchange(request: Request, response: Response | None) -> None:
     """End a request after the last byte, or after its client left; transports call it in every case."""
     try:
-        if request.has_end_callbacks:
+        if request.end_callbacks is not None:
             await request.finish()
         else:
             request.ended = True

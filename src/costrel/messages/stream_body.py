@@ -170,6 +170,38 @@ class StreamBody:
             await self._abort(error)
             raise
 
+    def prime_here(self) -> None:
+        """Do what `prime` does, in the worker thread that has made a plain stream; call `attach` before.
+
+        Raises:
+            Exception: whatever the iterable raised; the stream is closed then.
+        """
+        if self._phase is not _Phase.NEW or self.is_async:
+            return
+        self._phase = _Phase.STARTED
+        try:
+            has_ended = self._pull_batch()
+        except BaseException:
+            self.close_here()
+            raise
+        with self._lock:
+            if has_ended and not self._is_abandoned:
+                self._phase = _Phase.EXHAUSTED
+
+    def close_here(self) -> None:
+        """Close the iterator in the worker thread that has pulled it, when nobody is left who awaits `aclose`."""
+        with self._lock:
+            if self._is_abandoned:
+                return
+            self._is_abandoned = True
+        self._phase = _Phase.CLOSED
+        self._failure = GeneratorExit()
+        self._pieces.clear()
+        try:
+            self._close_iterator()
+        except Exception:
+            logger.exception("stream_close_failed iterator=%r", self._iterator)
+
     def __aiter__(self) -> Self:
         if self._phase is _Phase.CLOSED:
             raise _second_use()

@@ -69,11 +69,21 @@ class StreamResponse(Response):
         Raises:
             Exception: whatever the iterable raised.
         """
-        if self.send_head_first:
-            return
-        await self.body.prime()
-        if self._decides_media_type and self.body.is_text is False and self.media_type == HTML:
-            self.media_type = OCTET_STREAM
+        if not self.send_head_first:
+            await self.body.prime()
+            self._decide_media_type()
+
+    def prime_here(self) -> None:
+        """Do what `prime` does, in the worker thread that has made the response."""
+        if not self.send_head_first:
+            self.body.prime_here()
+            self._decide_media_type()
+
+    def _decide_media_type(self) -> None:
+        if self._decides_media_type and self.body.is_text is not None:
+            self._decides_media_type = False
+            if not self.body.is_text and self.media_type == HTML:
+                self.media_type = OCTET_STREAM
 
     def copy(self) -> Response:
         """Return a copy that belongs to no exchange; only one of the two can be sent."""

@@ -6,7 +6,8 @@ anything from elsewhere or repeats what a client sent.
 
 from __future__ import annotations
 
+from costrel.pages.audience import wants_page
 from costrel.pages.extension import ErrorPages
 from costrel.pages.hints import find_hints
 
-__all__ = ["ErrorPages", "find_hints"]
+__all__ = ["ErrorPages", "find_hints", "wants_page"]

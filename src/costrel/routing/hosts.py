@@ -19,6 +19,7 @@ from keyword import iskeyword
 from costrel.errors import ConfigurationError
 from costrel.routing import mistakes
 from costrel.routing.pattern import MissingValue
+from costrel.routing.segments import UnusableValue
 
 __all__ = ["HostPattern", "parse_host"]
 
@@ -88,7 +89,7 @@ class HostPattern:
 
         Raises:
             MissingValue: a parameter has no value; its argument is the name.
-            ValueError: a value is not one label, or for the last parameter not labels with dots between them.
+            UnusableValue: one is not a label, or for the last parameter not labels with dots between them.
         """
         following = iter(self.parameters)
         labels: list[str] = []
@@ -103,11 +104,12 @@ class HostPattern:
             parts = text.split(".") if index == len(self.labels) - 1 else [text]
             # SECURITY: a value with "/", "@" or ":" would make the URL that of another host.
             if not all(_LABEL.fullmatch(part) for part in parts):
-                raise ValueError(f"`{name}` cannot be {values[name]!r}: it is not a part of a host in lower case")
+                raise UnusableValue({name: values[name]}, "it is not a part of a host in lower case")
             labels.append(text)
         host = ".".join(labels)
         if len(host) > _MAX_HOST_LENGTH:
-            raise ValueError(f"the host would be longer than {_MAX_HOST_LENGTH} characters")
+            given = {name: values[name] for name in self.parameters}
+            raise UnusableValue(given, f"the host would be longer than {_MAX_HOST_LENGTH} characters")
         return host, {name: value for name, value in values.items() if name not in self.parameters}
 
 

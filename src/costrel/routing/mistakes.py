@@ -32,11 +32,32 @@ __all__ = [
 ]
 
 
+def _of_pattern(code: str, text: str, what: str, where: str, why: str, fix: str) -> Mistake:
+    """Make a mistake of a pattern; `what` is said of it, without a period."""
+    return Mistake(code, f"The pattern `{text}` {what}.", where, why, fix)
+
+
+def _of_url(code: str, name: str, what: str, why: str, fix: str) -> Mistake:
+    """Make a mistake of a URL that was asked for by the name of its route; `what` is said of it, without a period."""
+    return Mistake(code, f"The URL of `{name}` {what}.", why=why, fix=fix)
+
+
+def _offer(name: str, known: Iterable[str], count: int) -> str:
+    """Ask whether one of the names nearest to `name` was meant; empty when none is near."""
+    nearest = get_close_matches(name, sorted(known), n=count)
+    return f"Did you mean {' or '.join(map(_quote, nearest))}?" if nearest else ""
+
+
+def _quote(name: str) -> str:
+    return f"`{name}`"
+
+
 def no_leading_slash(text: str, where: str) -> Mistake:
     """COS-ROUTE-001: a pattern that does not begin with a slash."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-001",
-        f"The pattern `{text}` does not begin with `/`.",
+        text,
+        "does not begin with `/`",
         where,
         "A pattern is matched against the whole path, and every path begins with `/`.",
         f'Write "/{text}".',
@@ -45,9 +66,10 @@ def no_leading_slash(text: str, where: str) -> Mistake:
 
 def unbalanced(text: str, position: int, where: str) -> Mistake:
     """COS-ROUTE-002: a bracket without its partner."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-002",
-        f"The pattern `{text}` has an unbalanced bracket at position {position}.",
+        text,
+        f"has an unbalanced bracket at position {position}",
         where,
         "A parameter is written `{name}`, `{name:converter}` or `<converter:name>`, and is closed in its own segment.",
         'For example "/users/{id:int}".',
@@ -56,9 +78,10 @@ def unbalanced(text: str, position: int, where: str) -> Mistake:
 
 def unusable_name(text: str, name: str, where: str) -> Mistake:
     """COS-ROUTE-003: a parameter name that cannot be one of a Python function."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-003",
-        f"The pattern `{text}` has a parameter with the name `{name}`.",
+        text,
+        f"has a parameter with the name `{name}`",
         where,
         "A parameter's name is that of a parameter of the handler: a Python identifier and not a keyword.",
         'For example "/users/{user_id}".',
@@ -67,9 +90,10 @@ def unusable_name(text: str, name: str, where: str) -> Mistake:
 
 def duplicate_parameter(text: str, name: str, where: str) -> Mistake:
     """COS-ROUTE-004: two parameters of one name."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-004",
-        f"The pattern `{text}` has two parameters with the name `{name}`.",
+        text,
+        f"has two parameters with the name `{name}`",
         where,
         "The handler gets one value for each name. Prefixes and hosts count too.",
         "Give one of them another name.",
@@ -79,27 +103,27 @@ def duplicate_parameter(text: str, name: str, where: str) -> Mistake:
 def unknown_converter(text: str, converter: str, known: Iterable[str], where: str) -> Mistake:
     """COS-ROUTE-005: a converter that the application does not have."""
     names = sorted(known)
-    nearest = get_close_matches(converter, names, n=1)
-    if nearest:
-        fix = f"Did you mean `{nearest[0]}`?"
-    elif converter.isidentifier():
-        fix = f'Register it first:    @app.converter("{converter}")\nor use one of these:  {", ".join(names)}'
+    listed = ", ".join(names)
+    if converter.isidentifier():
+        fix = f'Register it first:    @app.converter("{converter}")\nor use one of these:  {listed}'
     else:
-        fix = f"A regular expression is written {{name:regex({converter})}}.\nThe converters are: {', '.join(names)}."
-    return Mistake(
+        fix = f"A regular expression is written {{name:regex({converter})}}.\nThe converters are: {listed}."
+    return _of_pattern(
         "COS-ROUTE-005",
-        f"The pattern `{text}` names the converter `{converter}`, which does not exist.",
+        text,
+        f"names the converter `{converter}`, which does not exist",
         where,
         "After the colon stands the name of a converter, built in or registered on the application.",
-        fix,
+        _offer(converter, names, 1) or fix,
     )
 
 
 def wrong_arguments(text: str, converter: str, reason: str, where: str) -> Mistake:
     """COS-ROUTE-006: arguments that a converter does not take."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-006",
-        f"The pattern `{text}` gives `{converter}` arguments that it does not take: {reason}.",
+        text,
+        f"gives `{converter}` arguments that it does not take: {reason}",
         where,
         "Arguments are literals: numbers, strings, `true` and `false`, by position or as `name=value`.",
         "For example {year:int(min=1900, max=2100)} or {lang:any(en, de)}.",
@@ -126,9 +150,10 @@ def foreign_notation(text: str, notation: str, where: str) -> Mistake:
         if notation == "*"
         else f"Write {{{notation[1:] or 'name'}}}."
     )
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-008",
-        f"The pattern `{text}` contains `{notation}`.",
+        text,
+        f"contains `{notation}`",
         where,
         "Parameters are written in braces; a segment that begins with `:` and the sign `*` have no meaning here.",
         fix,
@@ -137,9 +162,10 @@ def foreign_notation(text: str, notation: str, where: str) -> Mistake:
 
 def impossible_text(text: str, part: str, where: str) -> Mistake:
     """COS-ROUTE-009: text that no decoded path can contain or that never matches."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-009",
-        f"The pattern `{text}` contains `{part}`, which no path can match.",
+        text,
+        f"contains `{part}`, which no path can match",
         where,
         "A pattern is matched against the percent-decoded path, without query and fragment; "
         "an empty segment matches nothing.",
@@ -149,9 +175,10 @@ def impossible_text(text: str, part: str, where: str) -> Mistake:
 
 def adjacent_parameters(text: str, first: str, second: str, where: str) -> Mistake:
     """COS-ROUTE-010: two parameters with nothing between them."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-010",
-        f"The pattern `{text}` has nothing between the parameters `{first}` and `{second}`.",
+        text,
+        f"has nothing between the parameters `{first}` and `{second}`",
         where,
         "A segment is split at its literal text; without any, nobody knows where one value ends.",
         f"Put text between them, for example {{{first}}}-{{{second}}}.",
@@ -160,9 +187,10 @@ def adjacent_parameters(text: str, first: str, second: str, where: str) -> Mista
 
 def misplaced_path(text: str, name: str, where: str) -> Mistake:
     """COS-ROUTE-011: a parameter with slashes that is not a whole segment, or a second one."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-011",
-        f"The pattern `{text}` cannot have the parameter `{name}`, which may contain `/`, in that place.",
+        text,
+        f"cannot have the parameter `{name}`, which may contain `/`, in that place",
         where,
         "A pattern has at most one such parameter, and it stands alone between two slashes.",
         'For example "/files/{name:path}" or "/files/{name:path}/edit".',
@@ -171,9 +199,10 @@ def misplaced_path(text: str, name: str, where: str) -> Mistake:
 
 def misplaced_optional(text: str, name: str, where: str) -> Mistake:
     """COS-ROUTE-012: an optional parameter that is not the last whole segment."""
-    return Mistake(
+    return _of_pattern(
         "COS-ROUTE-012",
-        f"The pattern `{text}` cannot have the optional parameter `{name}` in that place.",
+        text,
+        f"cannot have the optional parameter `{name}` in that place",
         where,
         "Only the whole last segment may be left out, and a prefix has no optional segment.",
         'For example "/archive/{year?}"; otherwise register two patterns.',
@@ -208,33 +237,35 @@ def unusable_host(text: str, label: str, where: str) -> Mistake:
 
 def unknown_route(name: str, known: Iterable[str]) -> Mistake:
     """COS-ROUTE-015: a URL for a route that does not exist."""
-    nearest = get_close_matches(name, sorted(known), n=3)
     return Mistake(
         "COS-ROUTE-015",
         f"There is no route with the name `{name}`.",
         why="A route is named after its handler, with the blueprint's name and a dot before it inside a blueprint.",
-        fix=f"Did you mean {' or '.join(f'`{near}`' for near in nearest)}?" if nearest else "See `costrel routes`.",
+        fix=_offer(name, known, 3) or "See `costrel routes`.",
     )
 
 
 def missing_values(name: str, text: str, missing: Iterable[str], needless: Iterable[str] = ()) -> Mistake:
     """COS-ROUTE-016: a URL without all values of the pattern; `needless` were given and are not in it."""
     names = list(missing)
-    others = ", ".join(f"`{parameter}`" for parameter in needless)
-    return Mistake(
+    others = ", ".join(map(_quote, needless))
+    return _of_url(
         "COS-ROUTE-016",
-        f"The URL of `{name}` needs {', '.join(f'`{parameter}`' for parameter in names)}.",
-        why=f"The pattern is `{text}`; a value that is `None` counts as not given."
+        name,
+        f"needs {', '.join(map(_quote, names))}",
+        f"The pattern is `{text}`; a value that is `None` counts as not given."
         + (f" Given was {others}, which the pattern does not have." if others else ""),
-        fix=f'Write url_for("{name}", {", ".join(f"{parameter}=…" for parameter in names)}).',
+        f'Write url_for("{name}", {", ".join(f"{parameter}=…" for parameter in names)}).',
     )
 
 
 def unusable_value(name: str, text: str, reason: str) -> Mistake:
     """COS-ROUTE-017: a URL with a value that its own pattern would not match."""
-    return Mistake(
+    return _of_url(
         "COS-ROUTE-017",
-        f"The URL of `{name}` cannot be built: {reason}.",
-        why=f"The pattern is `{text}`, and a URL that is built must lead back to the same route with the same values.",
-        fix="Give a value that the converter accepts, or choose another converter.",
+        name,
+        f"cannot be built: {reason}",
+        f"The pattern is `{text}`, and a URL that is built must lead back to the same route with the same values.",
+        "Give a value that the converter accepts, or choose another converter. A value that comes from a client\n"
+        "goes into the query string, is checked where it comes in, or is tried: `except URLValueError`.",
     )

@@ -17,7 +17,7 @@ from costrel.routing import mistakes
 from costrel.routing.conversion import Converter
 from costrel.routing.converter_specs import make_parameter, split_spec
 from costrel.routing.converters import BUILTIN_CONVERTERS
-from costrel.routing.segments import Parameter, Segment, SegmentKey
+from costrel.routing.segments import Parameter, Segment, SegmentKey, UnusableValue
 
 __all__ = ["MissingValue", "Pattern"]
 
@@ -118,7 +118,7 @@ class Pattern:
 
         Raises:
             MissingValue: a parameter has no value; its argument is the name.
-            ValueError: a value does not fit its converter, or the path would not lead back to this pattern.
+            UnusableValue: a value does not fit its converter, or the path would not lead back to this pattern.
 
         >>> from costrel.routing.pattern_parser import parse_pattern
         >>> parse_pattern("/users/{name}").format({"name": "a b", "page": 2})
@@ -133,7 +133,8 @@ class Pattern:
         path = self._join([segment.format(values) for segment in segments])
         # SECURITY: a path that begins with two slashes is read by browsers as another host (RFC 3986 §4.2).
         if path.startswith("//"):
-            raise ValueError(f"`{path}` would lead to another host")
+            given = {name: values[name] for name in self.parameters if name in values}
+            raise UnusableValue(given, f"`{path}` would lead to another host")
         used = set(self.parameters)
         return path, {name: value for name, value in values.items() if name not in used}
 

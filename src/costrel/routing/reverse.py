@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from costrel.errors import ProgrammerError
+from costrel.errors import ProgrammerError, URLValueError
 from costrel.routing import mistakes
 from costrel.routing.hosts import HostPattern
 from costrel.routing.pattern import Pattern
+from costrel.routing.segments import UnusableValue
 
 __all__ = ["NameIndex", "ReversedPath"]
 
@@ -68,7 +69,8 @@ class NameIndex:
             The path, the host and what is left over.
 
         Raises:
-            ProgrammerError: there is no such route, a value is missing, or a value does not fit its converter.
+            ProgrammerError: there is no such route, or a value is missing.
+            URLValueError: a value does not fit its place in the pattern.
         """
         candidates = self._routes.get(name)
         if candidates is None:
@@ -86,8 +88,9 @@ class NameIndex:
             if host is None:
                 return ReversedPath(path, None, leftover)
             host_text, leftover = host.format(leftover)
-        except ValueError as error:
-            raise ProgrammerError(mistakes.unusable_value(name, _text(pattern, host), str(error))) from error
+        except UnusableValue as error:
+            mistake = mistakes.unusable_value(name, _text(pattern, host), str(error))
+            raise URLValueError(mistake, name, error.values) from error
         return ReversedPath(path, host_text, leftover)
 
 

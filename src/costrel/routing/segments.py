@@ -16,12 +16,27 @@ from dataclasses import dataclass, field
 from costrel.http import encode_path, encode_segment
 from costrel.routing.conversion import Converter
 
-__all__ = ["Parameter", "Segment", "SegmentKey"]
+__all__ = ["Parameter", "Segment", "SegmentKey", "UnusableValue"]
 
 SegmentKey = tuple[int, ...]
 """How specific a segment is; smaller is more specific. The first number is its kind: 0 literal to 3 path."""
 
 LITERAL, MIXED, SINGLE, SPAN = range(4)
+
+
+class UnusableValue(ValueError):
+    """A value that a URL cannot have in its place; the message names parameter, value and reason.
+
+    Args:
+        values: what was given, by parameter; several where only together they do not fit.
+        reason: why not.
+    """
+
+    def __init__(self, values: Mapping[str, object], reason: str) -> None:
+        names = " and ".join(f"`{name}`" for name in values)
+        shown = " and ".join(repr(value) for value in values.values())
+        super().__init__(f"{names} cannot be {shown}: {reason}")
+        self.values: dict[str, object] = dict(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +129,14 @@ class Segment:
 
         Raises:
             KeyError: a value is missing; its argument is the name.
-            ValueError: a value does not fit; the message says which and why.
+            UnusableValue: a value does not fit.
         """
         texts = [self._text_of(parameter, values[parameter.name]) for parameter in self.parameters]
-        following = iter(texts)
-        whole = "".join(piece if isinstance(piece, str) else next(following) for piece in self.pieces)
-        # SECURITY: clients resolve "." and ".." wherever they stand, encoded or not, so the URL would lead elsewhere.
-        if any(part in (".", "..") for part in whole.split("/")):
-            raise ValueError(f"`{whole}` has a segment `.` or `..`, which clients resolve")
-        if self.spans_segments:
-            return encode_path(whole)
-        if self.split(whole) != texts:
-            raise ValueError(f"`{whole}` would be split into other values")
-        return encode_segment(whole)
+        try:
+            return self._encode(texts)
+        except ValueError as error:
+            given = {parameter.name: values[parameter.name] for parameter in self.parameters}
+            raise UnusableValue(given, str(error)) from error
 
     def split(self, text: str) -> list[str]:
         """Split the text of a segment at the literals.
@@ -200,10 +210,23 @@ class Segment:
         try:
             text = parameter.converter.format(value)
         except ValueError as error:
-            raise ValueError(f"`{parameter.name}` cannot be {value!r}: {error}") from error
+            raise UnusableValue({parameter.name: value}, str(error)) from error
         if not text:
-            raise ValueError(f"`{parameter.name}` cannot be {value!r}: the text is empty")
+            raise UnusableValue({parameter.name: value}, "the text is empty")
         # SECURITY: servers decode %2F before they split, so the URL would be that of another route.
         if "/" in text and not parameter.converter.spans_segments:
-            raise ValueError(f"`{parameter.name}` cannot be {value!r}: `/` needs the `path` converter")
+            raise UnusableValue({parameter.name: value}, "`/` needs the `path` converter")
         return text
+
+    def _encode(self, texts: list[str]) -> str:
+        following = iter(texts)
+        whole = "".join(piece if isinstance(piece, str) else next(following) for piece in self.pieces)
+        # SECURITY: RFC 3986 §5.2.4: clients resolve "." and ".." wherever they stand, and "%2E" is the same to them
+        # (§6.2.2.2), so no spelling of the URL would lead here.
+        if any(part in (".", "..") for part in whole.split("/")):
+            raise ValueError("clients resolve a segment `.` or `..`")
+        if self.spans_segments:
+            return encode_path(whole)
+        if self.split(whole) != texts:
+            raise ValueError(f"`{whole}` would be split into other values")
+        return encode_segment(whole)

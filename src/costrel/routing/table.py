@@ -11,7 +11,7 @@ come last. Nothing changes after `build_table`, so the table may be shared by th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from costrel.errors import Mistake
 from costrel.http import encode_path
@@ -20,12 +20,14 @@ from costrel.routing.ambiguity import find_ambiguities
 from costrel.routing.entries import ANY_METHOD, WEBSOCKET_KEY, RouteEntry, slash_forms
 from costrel.routing.hosts import HostPattern
 from costrel.routing.no_match import NoMatch
+from costrel.routing.pattern import Pattern
 from costrel.routing.requests import RequestLike
 from costrel.routing.tree import Final, Leaf, Node, collect_leaves, find_first, passes, path_params_of, sort_finals
 
 __all__ = ["RouteTable", "build_table"]
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 _LastSegment = tuple[Mapping[str, object], Callable[[str], object], dict[str, tuple[str, T]]]
@@ -42,12 +44,14 @@ class _HostRoutes(Generic[T]):
         last_segments: by literal prefix, the same for paths with one parameter at their end.
     """
 
-    __slots__ = ("host", "last_segments", "literal_paths", "mounts", "routes")
+    __slots__ = ("_known", "host", "last_segments", "literal_paths", "mounts", "routes")
 
     def __init__(self, host: HostPattern | None) -> None:
         self.host = host
         self.routes: Node[T] = Node()
         self.mounts: Node[T] = Node()
+        # Names and specificities that many routes have in common are kept once.
+        self._known: dict[tuple[object, ...], Any] = {}
         self.literal_paths: dict[str, dict[str, T]] = {}
         self.last_segments: dict[str, _LastSegment[T]] = {}
 
@@ -55,8 +59,8 @@ class _HostRoutes(Generic[T]):
         root = self.mounts if entry.is_mount else self.routes
         host_names = entry.host.parameters if entry.host else ()
         for pattern in entry.pattern.expand():
-            names = (*host_names, *pattern.parameters)
-            rank = (pattern.specificity, entry.when is None, number)
+            names = self._shared((*host_names, *pattern.parameters))
+            rank = (self._shared(pattern.specificity), entry.when is None, number)
             final = Final(entry.target, names, entry.when, rank, entry)
             node = root.insert(pattern)
             for is_slashed in slash_forms(pattern, entry.trailing_slash):
@@ -67,13 +71,24 @@ class _HostRoutes(Generic[T]):
     def freeze(self) -> None:
         self.routes.freeze()
         self.mounts.freeze()
+        self._known = {}
         self._add_short_cuts(self.routes, "")
 
+    def _shared(self, value: tuple[K, ...]) -> tuple[K, ...]:
+        known: tuple[K, ...] = self._known.setdefault(value, value)
+        return known
+
     def _add_short_cuts(self, node: Node[T], path: str) -> None:
+        before: Leaf[T] | None = None
+        targets: dict[str, T] = {}
         for leaf, spelled in zip(node.leaves, (path, f"{path}/"), strict=True):
-            targets = {
-                key: finals[0].target for key, finals in leaf.items() if finals[0].when is None and not finals[0].names
-            }
+            if leaf is not before:
+                before = leaf
+                targets = {
+                    key: finals[0].target
+                    for key, finals in leaf.items()
+                    if finals[0].when is None and not finals[0].names
+                }
             if targets:
                 self.literal_paths[spelled] = targets
         if node.only_branch is not None:
@@ -126,7 +141,7 @@ class RouteTable(Generic[T]):
 
     def __init__(self, entries: Sequence[RouteEntry[T]]) -> None:
         self.entries: tuple[RouteEntry[T], ...] = tuple(entries)
-        self._templates = tuple(entry.pattern.template for entry in self.entries)
+        self._templates = tuple(_template_of(entry.pattern) for entry in self.entries)
         by_labels: dict[tuple[str | None, ...] | None, _HostRoutes[T]] = {}
         for number, entry in enumerate(self.entries):
             labels = entry.host.labels if entry.host else None
@@ -282,6 +297,12 @@ class RouteTable(Generic[T]):
                     for final in finals:
                         if final.when is None or passes(final, longer, request):
                             yield key, final
+
+
+def _template_of(pattern: Pattern) -> str:
+    """Return the template of a pattern, which most patterns are written as."""
+    template = pattern.template
+    return pattern.text if pattern.text == template else template
 
 
 def build_table(entries: Iterable[RouteEntry[T]]) -> tuple[RouteTable[T], list[Mistake]]:

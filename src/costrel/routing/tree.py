@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import is_
 from typing import Any, Generic, TypeVar
 
 from costrel.routing.entries import RouteEntry
@@ -47,6 +48,9 @@ class Final(Generic[T]):
 
 Leaf = dict[str, tuple[Final[T], ...]]
 """By method key, the finals of one pattern, the smallest rank first."""
+
+_NOTHING: dict[Any, Any] = {}
+"""Stands for every empty dict of a frozen node; most nodes have several of them."""
 
 
 class Branch(Generic[T]):
@@ -91,6 +95,7 @@ class Node(Generic[T]):
         leaves: the leaf for paths without a slash at the end, and the one for those with.
         branches, spans: the other ways, the most specific first.
         is_fork: whether there are other ways than `literals`.
+        ways: both kinds, while the tree is made.
         is_tied: whether two of the other ways are equally specific, so that all of them have to be tried.
         only_branch: the one way with a single parameter when there is no other way but `literals`.
     """
@@ -113,7 +118,10 @@ class Node(Generic[T]):
         for index, segment in enumerate(pattern.segments):
             literal = segment.literal
             if literal is not None:
-                node = node.literals.setdefault(literal, Node())
+                child = node.literals.get(literal)
+                if child is None:
+                    child = node.literals[literal] = Node()
+                node = child
                 continue
             following_count = len(pattern.segments) - index - 1
             if segment.spans_segments:
@@ -139,6 +147,10 @@ class Node(Generic[T]):
                 leaf.setdefault("HEAD", leaf["GET"])
         for node in (*self.literals.values(), *(way.child for way in self.ways.values())):
             node.freeze()
+        plain, slashed = self.leaves
+        self.leaves = (plain or _NOTHING, (plain if _is_same(plain, slashed) else slashed) or _NOTHING)
+        self.literals = self.literals or _NOTHING
+        self.ways = _NOTHING
 
 
 def find_first(
@@ -320,6 +332,13 @@ def _advance(
         except ValueError:
             continue
         yield span.child, end, (*values, value)
+
+
+def _is_same(plain: Leaf[T], slashed: Leaf[T]) -> bool:
+    """Whether two leaves have the very same finals."""
+    return plain.keys() == slashed.keys() and all(
+        len(finals) == len(slashed[key]) and all(map(is_, finals, slashed[key])) for key, finals in plain.items()
+    )
 
 
 def _key_of(way: Branch[T] | Span[T]) -> tuple[int, ...]:

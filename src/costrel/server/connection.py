@@ -19,7 +19,7 @@ from asyncio import Task
 from typing import cast
 
 from costrel.errors import ClientDisconnected, RequestTimeout
-from costrel.messages import Request, Response
+from costrel.messages import Request, Response, run_response_callbacks
 from costrel.server.body_queue import BodyQueue
 from costrel.server.core import SWEEP_SECONDS, ServerCore
 from costrel.server.exchange import NativeExchange
@@ -187,7 +187,11 @@ class Connection(Intake):
             if not task.done():
                 self._task = task
         else:
-            self._task = core.create_task(self._run(exchange, request), context=core.base_context.copy())
+            # PERF: a name of its own spares the counting and formatting of one, saves 220 ns
+            # (benchmarks/tricks.py::named_task, 3.11)
+            self._task = Task(
+                self._run(exchange, request), loop=core.loop, name="request", context=core.base_context.copy()
+            )
 
     async def _run(self, exchange: NativeExchange, request: Request) -> None:
         """Answer one request, from the application's dispatch to the request's teardown."""
@@ -195,6 +199,8 @@ class Connection(Intake):
         response: Response | None = None
         try:
             response = await core.application.dispatch(request)
+            if request.response_callbacks is not None:
+                response = await run_response_callbacks(request, response)
             body = response.body
             transport = self._transport
             head = None

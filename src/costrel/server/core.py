@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Protocol
 
@@ -61,14 +61,6 @@ class ServedConnection(Protocol):
         ...
 
 
-class StartTask(Protocol):
-    """How a task is started: the loop's `create_task`, looked up once."""
-
-    def __call__(self, coro: Coroutine[object, object, None], *, context: Context | None = None) -> asyncio.Task[None]:
-        """Start the coroutine in a context."""
-        ...
-
-
 class ServerCore:
     """The shared state of the connections of one loop.
 
@@ -103,7 +95,6 @@ class ServerCore:
         "application",
         "base_context",
         "connections",
-        "create_task",
         "drained",
         "has_plain_ends",
         "heads",
@@ -134,7 +125,6 @@ class ServerCore:
         self.limits: ParserLimits = ParserLimits.of(settings)
         self.loop_state: LoopState = loop_state
         self.loop: asyncio.AbstractEventLoop = loop_state.loop
-        self.create_task: StartTask = loop_state.loop.create_task
         self.base_context: Context = loop_state.base_context or copy_context()
         self.on_exit: Callable[[int], None] = on_exit
         self.heads: HeadCache = HeadCache()

@@ -1,8 +1,8 @@
 """What the server decides about messages, without a socket, a loop or a clock.
 
 The parser, llhttp in its strict mode, refuses most of what is malformed. What it lets through and HTTP or common sense
-forbid is refused here: the functions take the parts of a head and return either what follows from them or a `Refusal`.
-The other half is about responses: how a body is framed, and what the head of an error looks like.
+forbid is refused here: the functions take the parts of a head and return either what follows from them or a `Refusal`,
+which has its own head. How a response of the application is framed is decided in `costrel.messages`.
 
 Spec: RFC 9112 §3 (request line), §6 (body), §9 (connections); RFC 9110 §7.2, §7.8, §10.1.1.
 """
@@ -12,12 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 
 from costrel.http import (
     SINGLETON_FIELDS,
     decode_path,
-    has_no_content,
     is_valid_authority,
     parse_request_target,
     status_line,
@@ -38,8 +36,6 @@ __all__ = [
     "TARGET_TOO_LONG",
     "TOO_MANY_CONNECTIONS",
     "UNAVAILABLE",
-    "BodyFraming",
-    "BodyKind",
     "Refusal",
     "RequestFraming",
     "check_fields",
@@ -48,7 +44,6 @@ __all__ = [
     "check_version",
     "chunk_size_exceeds",
     "frame_request",
-    "frame_response",
     "invalid_method_refusal",
     "refusal_bytes",
     "without_underscores",
@@ -272,69 +267,6 @@ def chunk_size_exceeds(size_line: bytes, max_bytes: int) -> bool:
     if not digits or not _HEX_DIGITS.fullmatch(digits):
         return False
     return len(digits) > 16 or int(digits, 16) > max_bytes
-
-
-class BodyKind(IntEnum):
-    """How the end of a response's body is known."""
-
-    NONE = 0
-    LENGTH = 1
-    CHUNKED = 2
-    UNTIL_CLOSE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class BodyFraming:
-    """How a response is framed.
-
-    Args:
-        kind: how its end is known.
-        content_length: the value of the Content-Length field, `None` when it has none.
-        is_sent: whether any byte of the body goes out.
-        must_close: whether the connection cannot be used again, because body and length do not agree or the end of
-            the connection is the end of the body.
-    """
-
-    kind: BodyKind
-    content_length: int | None
-    is_sent: bool
-    must_close: bool = False
-
-
-def frame_response(
-    method: str, status_code: int, version: str, body_bytes: int | None, declared: bytes | None
-) -> BodyFraming:
-    """Decide how a response is framed.
-
-    Args:
-        method: of the request.
-        status_code: 200 to 999.
-        version: of the request, ``1.0`` or ``1.1``.
-        body_bytes: the length of the body, `None` when it is not known before its end.
-        declared: the Content-Length that the application set, `None` without one. It holds where the body is
-            longer, which is then cut; a body that is shorter cannot be mended and costs the connection.
-
-    Spec:
-        RFC 9112 §6.3, RFC 9110 §8.6, §15.3.6, §15.4.5.
-    """
-    length = int(declared) if declared is not None and declared.isdigit() and len(declared) <= 19 else None
-    if has_no_content(status_code):
-        # RFC 9110 §8.6: a 304 may say how long the content of a 200 would have been; 1xx and 204 must not.
-        return BodyFraming(BodyKind.NONE, length if status_code == 304 else None, is_sent=False)
-    if method == "HEAD":
-        if length is None and body_bytes is not None:
-            length = body_bytes
-        return BodyFraming(BodyKind.NONE, length, is_sent=False)
-    if status_code == 205:
-        return BodyFraming(BodyKind.NONE, 0, is_sent=False)
-    if length is not None:
-        disagrees = body_bytes is not None and body_bytes != length
-        return BodyFraming(BodyKind.LENGTH, length, is_sent=True, must_close=disagrees)
-    if body_bytes is not None:
-        return BodyFraming(BodyKind.LENGTH, body_bytes, is_sent=True)
-    if version == "1.1":
-        return BodyFraming(BodyKind.CHUNKED, None, is_sent=True)
-    return BodyFraming(BodyKind.UNTIL_CLOSE, None, is_sent=True, must_close=True)
 
 
 def refusal_bytes(refusal: Refusal, date_line: bytes, *, with_body: bool = True) -> bytes:

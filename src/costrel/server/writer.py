@@ -2,7 +2,7 @@
 
 A response that nobody has given header fields of its own is one cached prefix, its length and its body, in one write.
 Everything else passes through `send_response`: header fields, streams in chunks, trailers, and the check that the body
-is as long as its head says. How a response is framed is decided in `framing`.
+is as long as its head says. How a response is framed is decided in `costrel.messages`, for every transport alike.
 
 Spec: RFC 9112 §4, §6, §7.1; RFC 9110 §6.6.1.
 """
@@ -13,15 +13,23 @@ import logging
 from typing import Protocol
 
 from costrel.http import Headers, format_http_date, has_no_content, status_line
-from costrel.messages import Response, ResponseStream, head_fields
+from costrel.messages import (
+    BodyFraming,
+    BodyKind,
+    Response,
+    ResponseStream,
+    check_block,
+    frame_response,
+    head_fields,
+    own_fields,
+)
 from costrel.server.exchange import NativeExchange
-from costrel.server.framing import INTERNAL_ERROR, BodyFraming, BodyKind, frame_response, refusal_bytes
+from costrel.server.framing import INTERNAL_ERROR, refusal_bytes
 
 __all__ = ["HeadCache", "ResponseSink", "send_response"]
 
 logger: logging.Logger = logging.getLogger("costrel.server")
 
-_OWN_FIELDS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"})
 _MAX_CACHED_HEADS = 256
 # Bodies up to this size are joined to their head; longer ones are not copied once more.
 _JOINED_BODY_BYTES = 64 * 1024
@@ -124,17 +132,15 @@ async def send_response(sink: ResponseSink, exchange: NativeExchange, response: 
     else:
         stream = body
     try:
-        declared = None if response.has_plain_head else response.headers.get_raw(b"content-length")
         size = stream.content_length if stream is not None else len(plain)
-        if not 200 <= response.status_code <= 999:
-            logger.error("response_status_not_final status_code=%s", response.status_code)
+        try:
+            framing = frame_response(response, exchange.method, size, has_chunks=exchange.version == "1.1")
+            head = _make_head(exchange, response, framing, heads)
+        except ValueError as error:
+            logger.error("response_not_sendable status_code=%s reason=%s", response.status_code, error)
             _send_internal_error(sink, exchange, heads)
             return
-        framing = frame_response(exchange.method, response.status_code, exchange.version, size, declared)
-        head = _make_head(exchange, response, framing, heads)
-        if head is None:
-            _send_internal_error(sink, exchange, heads)
-        elif stream is None:
+        if stream is None:
             await _send_bytes(sink, exchange, response.status_code, head, plain, framing)
         elif framing.is_sent:
             await _send_stream(sink, exchange, head, response, stream, framing, heads)
@@ -160,15 +166,15 @@ def _send_internal_error(sink: ResponseSink, exchange: NativeExchange, heads: He
     sink.write(refusal_bytes(INTERNAL_ERROR, heads.date_line, with_body=with_body))
 
 
-def _make_head(exchange: NativeExchange, response: Response, framing: BodyFraming, heads: HeadCache) -> bytes | None:
-    """Return the head with its last empty line, or `None` when a field would break it."""
-    raw = head_fields(response.plain_media_type) if response.has_plain_head else response.headers.raw
-    lines = [b"%b: %b\r\n" % line for line in raw if line[0] not in _OWN_FIELDS]
-    block = b"".join(lines)
-    # SECURITY: fields are checked when they are set; whoever went round that must not split the response.
-    if block.count(b"\n") != len(lines) or block.count(b"\r") != len(lines) or b"\0" in block:
-        logger.error("response_field_malformed status_code=%s", response.status_code)
-        return None
+def _make_head(exchange: NativeExchange, response: Response, framing: BodyFraming, heads: HeadCache) -> bytes:
+    """Return the head with its last empty line.
+
+    Raises:
+        ValueError: a field would break it.
+    """
+    fields = own_fields(response)
+    block = b"".join([b"%b: %b\r\n" % line for line in fields])
+    check_block(block, len(fields))
     if framing.must_close or (not response.has_plain_head and _asks_to_close(response.headers)):
         exchange.keep_alive = False
     if framing.content_length is not None:

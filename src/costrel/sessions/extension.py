@@ -1,16 +1,18 @@
-"""Sessions in signed cookies as an extension: the layer that puts a session on each request and takes it off again.
+"""Sessions in signed cookies as an extension: what opens the session of a request and saves it with the response.
 
-The layer lies outside all others, so every answer passes it, errors and refused handshakes too. What it puts on the
-request is a small object that has read nothing yet; a request that does not touch its session pays for nothing else.
+A request finds the extension by its name when somebody asks for the session, and only then it is noted that the
+response has something to say. It is saved when all layers have seen the response, so errors and refused handshakes
+carry it too; a request that does not touch its session pays for nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from costrel.errors import Mistake, ProgrammerError, SessionClosed
-from costrel.messages import AppSetup, Dispatch, Layer, Request, Response, SessionView
+from costrel.errors import Mistake, ProgrammerError
+from costrel.messages import AppSetup, Request, Response
 from costrel.sessions.flashing import get_flashed_messages
 from costrel.sessions.keeper import SessionKeeper
 from costrel.sessions.session import CookieSession
@@ -48,24 +50,37 @@ class SignedCookieSessions:
         return "SignedCookieSessions()"
 
     def install(self, app: AppSetup) -> None:
-        """Put the layer around everything.
+        """Read how the cookie is kept from the settings.
 
         Raises:
             ConfigurationError: the attributes of the cookie contradict its name or each other.
         """
         self._keeper = SessionKeeper(app.settings, refresh=self._refresh, clock=self._clock)
-        app.add_layer(_make_layer(self._keeper))
 
     def open_session(self, request: Request) -> CookieSession:
-        """Return the session of a request that did not come through the layer, for tests and scripts.
+        """Return a session for a request; it is saved with the response, after everything else that is done to it.
+
+        In the handler of a WebSocket it can only be read: the cookie went with the handshake.
 
         Raises:
             ProgrammerError: the extension is not installed.
         """
-        return CookieSession(self._installed(), request)
+        keeper = self._installed()
+        session = CookieSession(keeper, request)
+        if request.exchange.status_code == 101:
+            _keep_open(request, session)
+        else:
+            request.on_response(partial(_save, keeper, session), last=True)
+        return session
+
+    def keeps_same_session(self, other: object) -> bool:
+        """Whether it keeps the same cookie as `other`, so that one session serves both their applications."""
+        return other is self or (
+            isinstance(other, SignedCookieSessions) and self._installed().is_like(other._installed())
+        )
 
     def save_session(self, request: Request, session: CookieSession, response: Response) -> None:
-        """Write into `response` what the layer would have written, the cookie among it.
+        """Write into `response` what would be sent with it, the cookie among it; for tests and scripts.
 
         Raises:
             SessionTooLarge: it does not fit into a cookie, in debug mode.
@@ -86,65 +101,18 @@ class SignedCookieSessions:
         return self._keeper
 
 
-class _Closed:
-    """Stands in for the keeper once the response has left the layer: a session opened now could not be saved."""
-
-    def open_session(self, request: Request, /) -> SessionView:
-        raise SessionClosed
-
-
-_CLOSED = _Closed()
-
-
-def _make_layer(keeper: SessionKeeper) -> Layer:
-    """Make the layer of one application; a request that never asks for its session costs two assignments."""
-
-    async def keep_session(request: Request, call_next: Dispatch) -> Response:
-        outer = request.session_keeper
-        if outer is not None:
-            return await _keep_inside(keeper, outer, request, call_next)
-        request.session_keeper = keeper
-        try:
-            response = await call_next(request)
-            if request.opened_session is not None:
-                _save(keeper, request, response)
-        finally:
-            if request.opened_session is not None:
-                _close(request)
-            request.session_keeper = _CLOSED
-        return response
-
-    return keep_session
-
-
-async def _keep_inside(keeper: SessionKeeper, outer: object, request: Request, call_next: Dispatch) -> Response:
-    """Keep the session of a mounted application: that of the application around it if the cookie is the same."""
-    if isinstance(outer, SessionKeeper) and outer.is_like(keeper):
-        return await call_next(request)
-    outer_keeper, outer_session = request.session_keeper, request.opened_session
-    request.session_keeper, request.opened_session = keeper, None
+def _save(keeper: SessionKeeper, session: CookieSession, request: Request, response: Response) -> None:
+    """Write what has become of the session into the response, and let go of it."""
     try:
-        response = await call_next(request)
-        _save(keeper, request, response)
-    finally:
-        _close(request)
-        request.session_keeper, request.opened_session = outer_keeper, outer_session
-    return response
-
-
-def _save(keeper: SessionKeeper, request: Request, response: Response) -> None:
-    """Write what has become of the session into the response; a socket may go on reading it."""
-    session = request.opened_session
-    if isinstance(session, CookieSession):
         keeper.save(request, session, response)
+    finally:
         if response.status_code == 101:
-            # A socket's handler runs after its handshake: the cookie has gone, what was in it can still be read.
-            session.close_for_writing()
-            request.on_end(lambda _: session.close())
+            _keep_open(request, session)
+        else:
+            session.close()
 
 
-def _close(request: Request) -> None:
-    """Let go of a session that was opened, unless a socket still reads it."""
-    session = request.opened_session
-    if isinstance(session, CookieSession) and not session.is_read_only:
-        session.close()
+def _keep_open(request: Request, session: CookieSession) -> None:
+    """Let the handler of a socket read the session; it runs after its handshake, and the cookie went with that."""
+    session.close_for_writing()
+    request.on_end(lambda _: session.close())

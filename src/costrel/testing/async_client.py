@@ -7,34 +7,29 @@ has set, as under a foreign server; what it changes is not seen outside.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Self, Unpack
 
-from costrel.http import CookieJar, Headers
-from costrel.messages import Application, SessionView
-from costrel.testing.capture import CapturedEvent, capture_events
-from costrel.testing.core import ClientCore
+from costrel.messages import SessionView
+from costrel.testing.any_client import AnyTestClient
 from costrel.testing.outgoing import RequestOptions
 from costrel.testing.response import TestResponse
 from costrel.testing.session_editing import edit_session
-from costrel.testing.settings import ClientOptions, ClientSettings
 from costrel.testing.websocket import AsyncTestWebSocket
 
 __all__ = ["AsyncTestClient"]
 
 
-class AsyncTestClient:
+class AsyncTestClient(AnyTestClient[Coroutine[object, object, TestResponse]]):
     """A client that runs the application on the running loop.
 
     Args:
         application: what is tested.
         options: see `ClientSettings`.
     """
-
-    def __init__(self, application: Application, **options: Unpack[ClientOptions]) -> None:
-        self._core = ClientCore(application, ClientSettings.of(options))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -66,68 +61,15 @@ class AsyncTestClient:
         """
         await self._core.stop()
 
-    @property
-    def application(self) -> Application:
-        """What is tested."""
-        return self._core.application
-
-    @property
-    def cookies(self) -> CookieJar:
-        """The cookies that responses have set, and those put in by hand: ``client.cookies.set("name", "value")``."""
-        return self._core.jar
-
-    @property
-    def headers(self) -> Headers:
-        """Header fields that every request gets, to read and to change."""
-        return self._core.headers
-
     async def request(self, method: str, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a request and wait for the whole response and for what was left to be done after it.
+        """Send a request in the caller's loop; see `AnyTestClient.request`.
 
-        Args:
-            method: in any case.
-            url: a path, or a URL.
-            options: see `RequestOptions`.
-
-        Raises:
-            BaseException: what the application raised and nobody handled, with its own traceback.
-            TimeoutError: it took too long; the message names where the application waits.
+        When the caller is cancelled, the application's work on the request is cancelled too. Its teardown is waited
+        for, a second at most.
         """
         core = self._core
         await core.start()
         return await core.request(method, url, options, core.context_of_caller)
-
-    async def get(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a GET request; see `request`."""
-        return await self.request("GET", url, **options)
-
-    async def head(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a HEAD request; see `request`."""
-        return await self.request("HEAD", url, **options)
-
-    async def options(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send an OPTIONS request; see `request`."""
-        return await self.request("OPTIONS", url, **options)
-
-    async def post(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a POST request; see `request`."""
-        return await self.request("POST", url, **options)
-
-    async def put(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a PUT request; see `request`."""
-        return await self.request("PUT", url, **options)
-
-    async def patch(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a PATCH request; see `request`."""
-        return await self.request("PATCH", url, **options)
-
-    async def delete(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a DELETE request; see `request`."""
-        return await self.request("DELETE", url, **options)
-
-    async def query(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a QUERY request; see `request`."""
-        return await self.request("QUERY", url, **options)
 
     @asynccontextmanager
     async def stream(self, method: str, url: str, /, **options: Unpack[RequestOptions]) -> AsyncIterator[TestResponse]:
@@ -141,10 +83,14 @@ class AsyncTestClient:
         core = self._core
         await core.start()
         response, call = await core.open_stream(method, url, options, core.context_of_caller)
+        is_cancelled = False
         try:
             yield response
+        except asyncio.CancelledError:
+            is_cancelled = True
+            raise
         finally:
-            await core.close_stream(response, call)
+            await core.close_stream(response, call, at_once=is_cancelled)
 
     def websocket(
         self, url: str, /, *, subprotocols: Iterable[str] = (), **options: Unpack[RequestOptions]
@@ -174,11 +120,3 @@ class AsyncTestClient:
         await self._core.start()
         with edit_session(self._core) as session:
             yield session
-
-    def capture_events(self, *names: str) -> AbstractContextManager[list[CapturedEvent]]:
-        """Collect events of the application in a block: ``with client.capture_events("message_flashed") as events``.
-
-        Raises:
-            ConfigurationError: there is no event of a name.
-        """
-        return capture_events(self._core.application, *names)

@@ -22,13 +22,14 @@ from costrel.messages import (
     emit_finished,
     end_exchange,
     find_socket_body,
+    run_response_callbacks,
     send_response,
 )
 from costrel.testing.channel import MemoryChannel
 from costrel.testing.exchange import MemoryExchange
 from costrel.testing.outgoing import OutgoingRequest
 from costrel.testing.response import RenderedTemplate, TestResponse
-from costrel.testing.waiting import wait_for
+from costrel.testing.waiting import cancel, wait_for
 
 __all__ = ["AFTER_RESPONSE_SECONDS", "Call"]
 
@@ -92,6 +93,8 @@ class Call:
         status_code = 0
         try:
             response = await self._application.dispatch(request)
+            if request.response_callbacks is not None:
+                response = await run_response_callbacks(request, response)
             self.exception = response.exception
             socket = find_socket_body(request, response)
             if socket is None:
@@ -240,10 +243,8 @@ class Call:
     async def cancel(self) -> None:
         """Stop the application's work on the request; what runs in a thread goes on."""
         self.exchange.disconnect()
-        task = self._task
-        if task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=1.0)
+        if self._task is not None:
+            await cancel(self._task)
 
     @property
     def _name(self) -> str:

@@ -16,14 +16,13 @@ from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 from costrel.errors import Mistake, ProgrammerError
-from costrel.http import CookieJar, Headers
 from costrel.messages import Application, SessionView
-from costrel.testing.capture import CapturedEvent, capture_events
+from costrel.testing.any_client import AnyTestClient
 from costrel.testing.core import ClientCore
 from costrel.testing.outgoing import RequestOptions
 from costrel.testing.response import TestResponse
 from costrel.testing.session_editing import edit_session
-from costrel.testing.settings import ClientOptions, ClientSettings
+from costrel.testing.settings import ClientOptions
 from costrel.testing.waiting import wait_for
 from costrel.testing.websocket import TestWebSocket
 
@@ -32,7 +31,7 @@ __all__ = ["TestClient"]
 T = TypeVar("T")
 
 
-class TestClient:
+class TestClient(AnyTestClient[TestResponse]):
     """A client that runs the application on its own loop, in the caller's thread.
 
     Args:
@@ -46,7 +45,7 @@ class TestClient:
     __test__ = False  # pytest would collect it by its name
 
     def __init__(self, application: Application, **options: Unpack[ClientOptions]) -> None:
-        self._core = ClientCore(application, ClientSettings.of(options))
+        super().__init__(application, **options)
         self._runner: asyncio.Runner | None = None
         self._finalizer: weakref.finalize[[asyncio.Runner, ClientCore], TestClient] | None = None
 
@@ -90,67 +89,10 @@ class TestClient:
             with runner:
                 runner.run(self._core.stop())
 
-    @property
-    def application(self) -> Application:
-        """What is tested."""
-        return self._core.application
-
-    @property
-    def cookies(self) -> CookieJar:
-        """The cookies that responses have set, and those put in by hand: ``client.cookies.set("name", "value")``."""
-        return self._core.jar
-
-    @property
-    def headers(self) -> Headers:
-        """Header fields that every request gets, to read and to change."""
-        return self._core.headers
-
     def request(self, method: str, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a request and wait for the whole response and for what was left to be done after it.
-
-        Args:
-            method: in any case.
-            url: a path, or a URL.
-            options: see `RequestOptions`.
-
-        Raises:
-            BaseException: what the application raised and nobody handled, with its own traceback.
-            TimeoutError: it took too long; the message names where the application waits.
-        """
+        """Send a request from the caller's thread; see `AnyTestClient.request`."""
         core = self._core
         return self._run(lambda: core.request(method, url, options, core.context_of_start))
-
-    def get(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a GET request; see `request`."""
-        return self.request("GET", url, **options)
-
-    def head(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a HEAD request; see `request`."""
-        return self.request("HEAD", url, **options)
-
-    def options(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send an OPTIONS request; see `request`."""
-        return self.request("OPTIONS", url, **options)
-
-    def post(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a POST request; see `request`."""
-        return self.request("POST", url, **options)
-
-    def put(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a PUT request; see `request`."""
-        return self.request("PUT", url, **options)
-
-    def patch(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a PATCH request; see `request`."""
-        return self.request("PATCH", url, **options)
-
-    def delete(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a DELETE request; see `request`."""
-        return self.request("DELETE", url, **options)
-
-    def query(self, url: str, /, **options: Unpack[RequestOptions]) -> TestResponse:
-        """Send a QUERY request; see `request`."""
-        return self.request("QUERY", url, **options)
 
     @contextmanager
     def stream(self, method: str, url: str, /, **options: Unpack[RequestOptions]) -> Iterator[TestResponse]:
@@ -164,10 +106,14 @@ class TestClient:
         core = self._core
         response, call = self._run(lambda: core.open_stream(method, url, options, core.context_of_start))
         response.drive_with(self._drive)
+        is_interrupted = False
         try:
             yield response
+        except KeyboardInterrupt:
+            is_interrupted = True
+            raise
         finally:
-            self._run(lambda: core.close_stream(response, call))
+            self._run(lambda: core.close_stream(response, call, at_once=is_interrupted))
 
     def websocket(
         self, url: str, /, *, subprotocols: Iterable[str] = (), **options: Unpack[RequestOptions]
@@ -211,14 +157,6 @@ class TestClient:
         self.start()
         with edit_session(self._core) as session:
             yield session
-
-    def capture_events(self, *names: str) -> AbstractContextManager[list[CapturedEvent]]:
-        """Collect events of the application in a block: ``with client.capture_events("message_flashed") as events``.
-
-        Raises:
-            ConfigurationError: there is no event of a name.
-        """
-        return capture_events(self._core.application, *names)
 
     def _run(self, make: Callable[[], Awaitable[T]]) -> T:
         """Start the application if it does not run, and run what `make` returns to its end."""

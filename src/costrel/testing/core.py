@@ -21,10 +21,10 @@ from costrel.testing.capture import listening
 from costrel.testing.channel import MemoryChannel
 from costrel.testing.exchange import DetachedExchange, MemoryExchange
 from costrel.testing.outgoing import OutgoingRequest, RequestOptions, build_request, join_url
-from costrel.testing.requests import new_request
+from costrel.testing.requests import find_trusted_proxies, new_request
 from costrel.testing.response import RenderedTemplate, TestResponse
 from costrel.testing.settings import ClientSettings
-from costrel.testing.waiting import wait_for
+from costrel.testing.waiting import cancel, wait_for
 
 __all__ = ["ClientCore", "WebSocketRefused"]
 
@@ -67,6 +67,7 @@ class ClientCore:
             self.jar.set(name, value)
         self.headers: Headers = Headers(settings.headers)
         self.base_url: URL = URL(settings.base_url)
+        self._trusted = find_trusted_proxies(application.settings)
         self._calls: dict[object, Call] = {}
         self._ears = ExitStack()
         self._lifespan: asyncio.Task[None] | None = None
@@ -110,7 +111,7 @@ class ClientCore:
                 await self._lifespan
                 raise RuntimeError("The lifespan of the application ended before it had begun.")
         except BaseException:
-            await _cancel(self._lifespan)
+            await cancel(self._lifespan)
             self._lifespan = self._stop = None
             raise
         self._started = started.result()
@@ -147,7 +148,7 @@ class ClientCore:
         try:
             await wait_for((lifespan,), self.settings.timeout_seconds, "has not stopped", lifespan)
         except BaseException:
-            await _cancel(lifespan)
+            await cancel(lifespan)
             raise
         await lifespan
 
@@ -178,10 +179,19 @@ class ClientCore:
         """Send a request and return when the head of the response is there."""
         return await self._send_following(method, url, options, make_context, is_streaming=True)
 
-    async def close_stream(self, response: TestResponse, call: Call) -> None:
-        """End a streamed request: a client that has not read everything leaves."""
-        self._calls.pop(call, None)
-        await (call.wait_end() if call.exchange.is_complete else call.leave())
+    async def close_stream(self, response: TestResponse, call: Call, *, at_once: bool) -> None:
+        """End a streamed request: a client that has not read everything leaves.
+
+        Args:
+            response: what was streamed.
+            call: its request.
+            at_once: whether the test was interrupted, so that nobody waits until the application has noticed.
+        """
+        if at_once:
+            await call.cancel()
+        else:
+            await (call.wait_end() if call.exchange.is_complete else call.leave())
+        self._forget(call)
         response.templates = list(call.templates)
 
     async def open_websocket(
@@ -213,22 +223,22 @@ class ClientCore:
             if call.channel is not None:
                 return call, call.channel
             await call.read_content(response)
-        except BaseException:
-            self._calls.pop(call, None)
-            await call.settle()
+        except BaseException as error:
+            await self._end_failed(call, error)
             raise
-        self._calls.pop(call, None)
+        self._forget(call)
         raise WebSocketRefused(response)
 
-    async def close_websocket(self, call: Call, *, raises: bool) -> None:
+    async def close_websocket(self, call: Call, *, raises: bool, at_once: bool) -> None:
         """Leave a socket if it is open, and wait for its handler.
 
         Args:
             call: its handshake.
             raises: whether what the handler raised is raised here.
+            at_once: whether the test was interrupted, so that nobody waits until the handler has noticed.
         """
-        self._calls.pop(call, None)
-        await call.leave()
+        await (call.cancel() if at_once else call.leave())
+        self._forget(call)
         if raises:
             call.raise_failure()
 
@@ -253,10 +263,9 @@ class ClientCore:
                 redirected = follow and response.is_redirect
                 if not is_streaming or redirected:
                     await call.read_content(response)
-                    self._calls.pop(call, None)
-            except BaseException:
-                self._calls.pop(call, None)
-                await call.settle()
+                    self._forget(call)
+            except BaseException as error:
+                await self._end_failed(call, error)
                 raise
             if not redirected:
                 return response, call
@@ -277,12 +286,22 @@ class ClientCore:
         settings = self.settings
         self._add_cookies(outgoing)
         exchange = MemoryExchange(outgoing.content, settings.peer, self.loop_state, is_streaming=is_streaming)
-        request = new_request(outgoing, exchange, settings.root_path, is_websocket=is_websocket)
+        request = new_request(outgoing, exchange, settings.root_path, self._trusted, is_websocket=is_websocket)
         timeout_seconds = options.get("timeout_seconds", settings.timeout_seconds)
         call = Call(self.application, outgoing, request, exchange, timeout_seconds, settings.raise_app_exceptions)
         self._calls[call] = call
         call.start(context)
         return call
+
+    async def _end_failed(self, call: Call, error: BaseException) -> None:
+        """End a request that has failed in the test; a test that was cancelled does not wait for the application."""
+        await (call.cancel() if isinstance(error, asyncio.CancelledError) else call.settle())
+        self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        """Let go of a request that has ended; one that goes on nevertheless is cancelled when the application stops."""
+        if call.has_ended:
+            self._calls.pop(call, None)
 
     # Cookies and what happens beside the response.
 
@@ -308,7 +327,8 @@ class ClientCore:
         """Make a request for the root with the client's cookies, for what is done without sending one."""
         outgoing = build_request("GET", join_url(self.base_url, "/"), self.headers, {})
         self._add_cookies(outgoing)
-        request = new_request(outgoing, DetachedExchange(b"", self.settings.peer), self.settings.root_path)
+        exchange = DetachedExchange(b"", self.settings.peer)
+        request = new_request(outgoing, exchange, self.settings.root_path, self._trusted)
         request.app = self.application
         return request
 
@@ -328,11 +348,6 @@ class ClientCore:
             if call.request is request:
                 template = cast("RenderedTemplate", fields["template"])
                 call.templates.append((template, dict(cast("Mapping[str, object]", fields["context"]))))
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task], timeout=1.0)
 
 
 def _redirected(outgoing: OutgoingRequest, response: TestResponse) -> OutgoingRequest:

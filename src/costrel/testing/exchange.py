@@ -41,6 +41,7 @@ class DetachedExchange:
 
     loop_state: LoopState
     is_disconnected = False
+    status_code: int = 0
     request_trailers: RequestHeaders | None = None
     tls: TLSInfo | None = None
     channel: WebSocketChannel | None = None

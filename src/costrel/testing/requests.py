@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Unpack
 
 from costrel.errors import OutsideRequest
-from costrel.http import URL, Headers
-from costrel.messages import AppView, Exchange, Request
+from costrel.http import URL, Headers, TrustedProxies
+from costrel.messages import AppSettings, AppView, Exchange, Request, apply_forwarded
 from costrel.testing.exchange import DetachedExchange
 from costrel.testing.outgoing import OutgoingRequest, RequestOptions, build_request, join_url
 
-__all__ = ["DEFAULT_BASE_URL", "DEFAULT_PEER", "make_request", "new_request"]
+__all__ = ["DEFAULT_BASE_URL", "DEFAULT_PEER", "find_trusted_proxies", "make_request", "new_request"]
 
 DEFAULT_BASE_URL = "http://localhost"
 DEFAULT_PEER = ("127.0.0.1", 50000)
@@ -35,7 +35,8 @@ def make_request(app: AppView, method: str, path: str, **options: Unpack[Request
     """
     url = join_url(URL(app.settings.base_url or DEFAULT_BASE_URL), path)
     outgoing = build_request(method, url, Headers(), options)
-    request = new_request(outgoing, DetachedExchange(outgoing.content, DEFAULT_PEER), "")
+    exchange = DetachedExchange(outgoing.content, DEFAULT_PEER)
+    request = new_request(outgoing, exchange, "", find_trusted_proxies(app.settings))
     request.app = app
     reading = request.read()
     try:
@@ -49,8 +50,18 @@ def make_request(app: AppView, method: str, path: str, **options: Unpack[Request
     raise ValueError("This body has to be spooled to disk or waited for, and `make_request` has no event loop for it.")
 
 
+def find_trusted_proxies(settings: AppSettings) -> TrustedProxies | None:
+    """Return whose forwarded fields the application believes, `None` for nobody."""
+    return TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
+
+
 def new_request(
-    outgoing: OutgoingRequest, exchange: Exchange, root_path: str, *, is_websocket: bool = False
+    outgoing: OutgoingRequest,
+    exchange: Exchange,
+    root_path: str,
+    trusted: TrustedProxies | None,
+    *,
+    is_websocket: bool = False,
 ) -> Request:
     """Make the request that a server would have made of what is sent.
 
@@ -58,6 +69,7 @@ def new_request(
         outgoing: what is sent; its path is the one inside the application.
         exchange: the seam.
         root_path: the prefix under which the application is served, without a final slash.
+        trusted: whose forwarded fields are believed, `None` for nobody.
         is_websocket: whether it is the handshake of a WebSocket.
 
     Raises:
@@ -78,4 +90,6 @@ def new_request(
         is_websocket,
     )
     request.route_path = path
+    if trusted is not None:
+        apply_forwarded(request, trusted)
     return request

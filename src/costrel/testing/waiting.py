@@ -18,13 +18,14 @@ from pathlib import Path
 from types import AsyncGeneratorType, CodeType, FrameType
 from typing import Any
 
-__all__ = ["describe_place", "wait_for"]
+__all__ = ["cancel", "describe_place", "wait_for"]
 
 _COSTREL = str(Path(__file__).parents[1])
 _STDLIB = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(asyncio.__file__).parents[1]))
 _PACKAGES = ("site-packages", "dist-packages")
 _THREAD_PREFIX = "costrel-"
 _MAX_DEPTH = 200
+_CANCEL_SECONDS = 1.0
 
 
 async def wait_for(
@@ -50,6 +51,13 @@ async def wait_for(
         place = describe_place(task)
         where = f" It is waiting in {place}." if place else ""
         raise TimeoutError(f"The application {what} within {timeout_seconds:g} seconds.{where}")
+
+
+async def cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has ended, for a second at most; what it runs in a thread goes on."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_SECONDS)
 
 
 def describe_place(task: asyncio.Task[Any]) -> str:

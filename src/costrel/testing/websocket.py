@@ -5,6 +5,7 @@ The asynchronous class does the work; the synchronous one runs it on the loop of
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeVar, overload
@@ -56,12 +57,15 @@ class AsyncTestWebSocket:
         """Open a socket for a block; for `AsyncTestClient`."""
         await core.start()
         call, channel = await core.open_websocket(url, subprotocols, options, core.context_of_caller)
-        is_broken = True
+        is_broken, is_cancelled = True, False
         try:
             yield cls(call, channel)
             is_broken = False
+        except asyncio.CancelledError:
+            is_cancelled = True
+            raise
         finally:
-            await core.close_websocket(call, raises=not is_broken)
+            await core.close_websocket(call, raises=not is_broken, at_once=is_cancelled)
 
     async def send_text(self, message: str) -> None:
         """Send a text message.
@@ -184,12 +188,15 @@ class TestWebSocket:
     ) -> Iterator[TestWebSocket]:
         """Open a socket for a block; for `TestClient`."""
         call, channel = run(lambda: core.open_websocket(url, subprotocols, options, core.context_of_start))
-        is_broken = True
+        is_broken, is_interrupted = True, False
         try:
             yield cls(AsyncTestWebSocket(call, channel), run)
             is_broken = False
+        except KeyboardInterrupt:
+            is_interrupted = True
+            raise
         finally:
-            run(lambda: core.close_websocket(call, raises=not is_broken))
+            run(lambda: core.close_websocket(call, raises=not is_broken, at_once=is_interrupted))
 
     def send_text(self, message: str) -> None:
         """Send a text message; see `AsyncTestWebSocket.send_text`."""

@@ -11,7 +11,5 @@ async def hello(request, guarded=False):
         if type(response.body) is not bytes or response.needs_resolving:
             return await start_stream(request, response)
         return response
-    except Pass as passed:
-        return await convert(request, refuse_pass(passed))
     except Exception as error:
         return await convert(request, error)

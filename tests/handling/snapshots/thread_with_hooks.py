@@ -8,7 +8,7 @@ def create_after_1_here(given):
 
 async def create_after_1(request, response, scope):
     try:
-        answer = await hop(request.exchange.loop_state.handlers, request.worker, create_after_1_here, (request, response, scope))
+        answer = await hop(request.exchange.loop_state.lane_for(request.worker), request.worker, create_after_1_here, (request, response, scope))
         return answer if is_finished(answer) else await start_stream(request, answer)
     except Exception as error:
         scope.note(error)
@@ -54,8 +54,6 @@ async def create_core(request, scope):
         except BaseException as failure:
             raise await scope.fail(failure)
         return response
-    except Pass as passed:
-        return await convert(request, refuse_pass(passed))
     except Exception as error:
         return await convert(request, error)
 

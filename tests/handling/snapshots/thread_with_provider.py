@@ -20,8 +20,6 @@ async def create_core(request, scope):
         except BaseException as failure:
             raise await scope.fail(failure)
         return response
-    except Pass as passed:
-        return await convert(request, refuse_pass(passed))
     except Exception as error:
         return await convert(request, error)
 

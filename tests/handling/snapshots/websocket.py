@@ -16,8 +16,6 @@ async def chat_core(request, scope):
         except BaseException as failure:
             raise await scope.fail(failure)
         return response
-    except Pass as passed:
-        return await convert(request, refuse_pass(passed))
     except Exception as error:
         return await convert(request, error)
 
