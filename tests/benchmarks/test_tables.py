@@ -29,7 +29,7 @@ def test_a_case_is_sorted_with_ratios_of_its_rounds(record: Record) -> None:
     """Ratios are the medians of the ratios of each round, not the ratios of the medians."""
     rows = [line.split(" | ") for line in table_of(record, "text").splitlines()[2:5]]
 
-    assert ["| uvloop + httptools, ready bytes", "| **Costrel**", "| Starlette, uvicorn"] == [row[0] for row in rows]
+    assert ["| floor: uvloop + httptools", "| **Costrel**", "| Starlette, uvicorn"] == [row[0] for row in rows]
     assert ["2.00 (2.00 – 2.00)", "4.00 – 6.00"] == [rows[1][2], rows[2][2].partition("(")[2].rstrip(")")]
     assert "2.50 (2.00 – 3.00)" == rows[2][3]
 
@@ -74,12 +74,12 @@ def test_a_page_gets_new_figures_and_keeps_its_words(record: Record) -> None:
         "before\n<!-- figures: py3.11 text -->\nold\n<!-- end -->\nbetween\n"
         "<!-- figures: py3.99 text -->\nkept\n<!-- end -->\nafter\n"
     )
-    text = up_to_date(page, {"py3.11": record})
+    text = up_to_date(page, {"py3.11": record}, {})
 
     assert text.startswith("before\n<!-- figures: py3.11 text -->\n\n| GET / answers a text")
     assert text.endswith("<!-- end -->\nbetween\n<!-- figures: py3.99 text -->\nkept\n<!-- end -->\nafter\n")
     assert "old" not in text
-    assert text == up_to_date(text, {"py3.11": record})
+    assert text == up_to_date(text, {"py3.11": record}, {})
 
 
 def test_the_page_of_a_record_shows_each_case(record: Record) -> None:

@@ -12,7 +12,19 @@ from costrel.app import App, Blueprint
 @pytest.mark.integration
 @pytest.mark.pain("P25")
 def test_a_thousand_routes_are_built_in_time_that_nobody_notices() -> None:
-    """About half a second is measured; the bound leaves room for a slow machine and none for a square."""
+    """About half a second is measured; the best of three runs counts, with room for a slow machine."""
+    seconds: list[float] = []
+    for _ in range(3):
+        app = _app_with_a_thousand_routes()
+        begin = time.process_time()
+        app.build()
+        seconds.append(time.process_time() - begin)
+        assert 1000 == len(app.endpoints)
+
+    assert min(seconds) < 2
+
+
+def _app_with_a_thousand_routes() -> App:
     app = App("test", extensions=())
     for part_number in range(10):
         part = Blueprint(f"part{part_number}", prefix=f"/part{part_number}")
@@ -23,8 +35,4 @@ def test_a_thousand_routes_are_built_in_time_that_nobody_notices() -> None:
 
             part.add_route(f"/route{number}/{{id}}", handler, name=f"route{number}")
         app.register(part)
-    begin = time.process_time()
-    app.build()
-
-    assert 1000 == len(app.endpoints)
-    assert time.process_time() - begin < 5
+    return app

@@ -75,6 +75,7 @@ def _add_unmatched_below(state: BuildState, scope: Scope, routes: RouteTable[Tar
         convert=state.converter_of(scope).convert,
         responders=given.responders,
         settings=given.settings,
+        shared=state.shared,
     )
     endpoint, mistakes = compile_endpoint(spec)
     state.mistakes.extend(mistakes)

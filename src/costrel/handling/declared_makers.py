@@ -140,7 +140,25 @@ def json_maker(
         return _DeclaredType(annotation, options.debug)
 
     declared = describe() if shared is None else shared.once(describe, "returned", annotation, options.debug)
-    return _JSONMaker(declared, options, by_value).make
+    others = _OtherValues(declared, options, by_value)
+    is_declared = declared.is_declared
+    encode = declared.encode if declared.verify is None else others.encode_verified
+    status_code = options.status_code or 200
+    media_type = options.media_type or JSON
+
+    def make_json(value: Any) -> Response:
+        if not is_declared(value):
+            narrowed = others.narrow(value)
+            if isinstance(narrowed, Response):
+                return narrowed
+            value = narrowed
+        try:
+            content = encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise unencodable(value, others.where, error) from error
+        return Response(content, status_code, None, media_type)
+
+    return make_json
 
 
 class _DeclaredType:
@@ -164,47 +182,38 @@ class _DeclaredType:
         self.verify: Callable[[bytes], str] | None = output_verifier(annotation) if debug else None
 
 
-class _JSONMaker:
-    """Makes the responses of one route that returns data."""
+class _OtherValues:
+    """What becomes of values of one route that are not quite what was declared."""
 
-    __slots__ = ("_by_value", "_declared", "_encode", "_is_declared", "_media_type", "_options", "_status_code")
+    __slots__ = ("_by_value", "_declared", "_options")
 
     def __init__(self, declared: _DeclaredType, options: ReturnOptions, by_value: ValueResponders) -> None:
         self._declared = declared
-        self._is_declared = declared.is_declared
-        self._encode = declared.encode if declared.verify is None else self._encode_verified
         self._options = options
-        self._status_code = options.status_code or 200
-        self._media_type = options.media_type or JSON
         self._by_value = by_value
 
-    def make(self, value: Any) -> Response:
-        """Make a response of a value."""
-        if not self._is_declared(value):
-            if value is None or self._declared.narrow is None or isinstance(value, Response):
-                return _settle(value, self._declared.annotation, self._options, self._by_value)
-            value = self._narrowed(value)
-        try:
-            content = self._encode(value)
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise unencodable(value, self._options.where, error) from error
-        return Response(content, self._status_code, None, self._media_type)
+    @property
+    def where(self) -> str:
+        """The handler and its line, for messages."""
+        return self._options.where
 
-    def _narrowed(self, value: Any) -> Any:
-        """Make a value of the declared type of one that is something else."""
-        narrow = self._declared.narrow
+    def narrow(self, value: Any) -> Any:
+        """Make a value of the declared type of one that is something else, or a response where there is none."""
+        declared = self._declared
+        if value is None or declared.narrow is None or isinstance(value, Response):
+            return _settle(value, declared.annotation, self._options, self._by_value)
         try:
-            return narrow(value) if narrow is not None else value
+            return declared.narrow(value)
         except (msgspec.ValidationError, ValueError) as error:
-            raise not_as_declared(value, self._declared.annotation, self._options.where, _explain(error)) from None
+            raise not_as_declared(value, declared.annotation, self.where, _explain(error)) from None
 
-    def _encode_verified(self, value: Any) -> bytes:
-        """Encode a value, and refuse it when that is not what was declared."""
+    def encode_verified(self, value: Any) -> bytes:
+        """Encode a value in debug mode, and refuse what is not as declared then."""
         declared = self._declared
         content = declared.encode(value)
         errors = declared.verify(content) if declared.verify is not None else ""
         if errors:
-            raise not_as_declared(value, declared.annotation, self._options.where, errors)
+            raise not_as_declared(value, declared.annotation, self.where, errors)
         return content
 
 

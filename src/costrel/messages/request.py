@@ -25,14 +25,8 @@ from costrel.execution import Claim, WorkerContext
 from costrel.http import (
     URL,
     ByteRange,
-    Credentials,
-    ETag,
     MultiDict,
-    Precondition,
     RequestHeaders,
-    essence_of,
-    evaluate_preconditions,
-    negotiate_media_type,
     parse_authorization,
     parse_cookies,
     parse_query_string,
@@ -43,6 +37,7 @@ from costrel.messages.content import STREAMED, Content, ReadFailure, Streamed, r
 from costrel.messages.exchange import Exchange
 from costrel.messages.foreign_names import explain_foreign_name
 from costrel.messages.forms import FormData, UploadFile, parse_form
+from costrel.messages.head_values import HeadValues, host_of, url_of
 from costrel.messages.json_body import JSONReader
 from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
 from costrel.messages.state import State
@@ -67,7 +62,7 @@ class SessionKeeper(Protocol):
         ...
 
 
-class Request:
+class Request(HeadValues):
     """One HTTP request, or the handshake of a WebSocket.
 
     Transports make it; handlers take it as a parameter of this type, or use the proxy `costrel.request`.
@@ -100,7 +95,8 @@ class Request:
         deadline_at: when the answer must be there, as a time of the event loop's clock, `None` without a deadline; set
             it through `deadline_seconds`.
         end_callbacks: what `on_end` has collected, `None` as long as there is nothing; a transport that finds `None`
-            may set `ended` itself instead of awaiting `finish`.
+            may set `ended` itself, and close `used_worker`, instead of awaiting `finish`.
+        used_worker: the context of the worker threads, `None` before the first hop.
         response_callbacks: what `on_response` has collected, `None` as long as there is nothing; transports run them.
         max_body_bytes: the limit for the body, every media type; `None` stands for the limits of the settings.
 
@@ -110,15 +106,9 @@ class Request:
 
     __slots__ = (
         "__weakref__",
-        "_authorization",
         "_claim",
-        "_cookies",
         "_form_data",
-        "_headers",
-        "_host",
         "_id",
-        "_query",
-        "_url",
         "app",
         "client",
         "content",
@@ -127,26 +117,18 @@ class Request:
         "ended",
         "exchange",
         "g",
-        "http_version",
         "is_websocket",
         "max_body_bytes",
-        "method",
         "mount",
         "opened_session",
-        "path",
         "path_params",
-        "query_string",
-        "raw_headers",
-        "raw_path",
         "response_callbacks",
-        "root_path",
         "route",
         "route_path",
-        "scheme",
         "session_keeper",
         "state",
+        "used_worker",
         "user",
-        "worker",
     )
 
     app: AppView
@@ -154,22 +136,14 @@ class Request:
     ended: bool
     g: Any
     max_body_bytes: int | None
-    path: str
     path_params: dict[str, Any]
     route: RouteView | None
     route_path: str
     state: State
     user: Any
-    worker: WorkerContext
-    _authorization: Credentials | None
     _claim: Claim | None
-    _cookies: Mapping[str, str]
     _form_data: FormData
-    _headers: RequestHeaders
-    _host: str
     _id: str
-    _query: MultiDict[str]
-    _url: URL
 
     def __init__(
         self,
@@ -185,15 +159,15 @@ class Request:
         is_websocket: bool = False,
         has_content: bool = True,
     ) -> None:
-        self.method: str = method
+        self.method = method
         self.path = self.route_path = path
-        self.raw_path: bytes = raw_path
-        self.query_string: bytes = query_string
-        self.raw_headers: list[tuple[bytes, bytes]] = raw_headers
+        self.raw_path = raw_path
+        self.query_string = query_string
+        self.raw_headers = raw_headers
         self.exchange: Exchange = exchange
-        self.scheme: str = scheme
-        self.http_version: str = http_version
-        self.root_path: str = root_path
+        self.scheme = scheme
+        self.http_version = http_version
+        self.root_path = root_path
         self.is_websocket: bool = is_websocket
         self.ended = False
         self.content: Content | Streamed | ReadFailure | None = None if has_content else b""
@@ -201,6 +175,7 @@ class Request:
         self.response_callbacks: list[ResponseCallback] | None = None
         self.deadline_at: float | None = None
         self.mount: MountView | None = None
+        self.used_worker: WorkerContext | None = None
         self.session_keeper: SessionKeeper | None = None
         self.opened_session: SessionView | None = None
 
@@ -214,35 +189,6 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
-
-    @property
-    def headers(self) -> RequestHeaders:
-        """The header fields, read-only; names are case-insensitive, values are `str` decoded as latin-1."""
-        return self._headers
-
-    @property
-    def cookies(self) -> Mapping[str, str]:
-        """The cookies by name; of duplicates the first counts (RFC 6265 §5.4)."""
-        return self._cookies
-
-    @property
-    def query(self) -> MultiDict[str]:
-        """The fields of the query string, decoded; ``[...]`` is the first value of a key.
-
-        Raises:
-            BadRequest: more than `AppSettings.max_query_fields` fields.
-        """
-        return self._query
-
-    @property
-    def host(self) -> str:
-        """The host the client asked for, lower-case, without port; empty when it named none."""
-        return self._host
-
-    @property
-    def url(self) -> URL:
-        """The target URI, put together from its parts and never parsed again (RFC 9110 §7.1)."""
-        return self._url
 
     @property
     def base_url(self) -> URL:
@@ -307,23 +253,6 @@ class Request:
         return self.app.settings if self.app is not None else DEFAULT_LIMITS
 
     @property
-    def content_type(self) -> str:
-        """The media type of the content without parameters, lower-case, empty when not given."""
-        value = self.headers.get("content-type")
-        return essence_of(value) if value is not None else ""
-
-    @property
-    def content_length(self) -> int | None:
-        """The length of the content in bytes as the client gave it, `None` when it did not."""
-        value = self.headers.get("content-length", "")
-        return int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else None
-
-    @property
-    def authorization(self) -> Credentials | None:
-        """The parsed ``Authorization`` field, `None` when missing or malformed (RFC 9110 §11.6.2)."""
-        return self._authorization
-
-    @property
     def is_disconnected(self) -> bool:
         """Whether the client is known to be gone; costs nothing to ask."""
         return self.exchange.is_disconnected
@@ -331,40 +260,6 @@ class Request:
     async def wait_disconnected(self) -> None:
         """Wait until the client is gone."""
         await self.exchange.wait_disconnected()
-
-    def accepts(self, *media_types: str) -> str | None:
-        """Choose the media type that the client likes best.
-
-        Args:
-            media_types: what can be offered, the server's favourite first, for example ``"text/html"``.
-
-        Returns:
-            One of `media_types`, or `None` when the client accepts none of them.
-
-        Spec:
-            RFC 9110 §12.5.1.
-        """
-        return negotiate_media_type(self.headers.get("accept"), media_types)
-
-    def check_preconditions(
-        self, *, etag: ETag | None = None, last_modified: float | None = None, exists: bool = True
-    ) -> Precondition:
-        """Evaluate the conditional fields of the request against a representation.
-
-        Args:
-            etag: its entity tag, if it has one.
-            last_modified: when it last changed, in seconds since the epoch, if known.
-            exists: whether there is a current representation at all.
-
-        Returns:
-            `Precondition.PROCEED`, `NOT_MODIFIED` (answer 304) or `FAILED` (answer 412).
-
-        Spec:
-            RFC 9110 §13.2.2.
-        """
-        return evaluate_preconditions(
-            self.method, self.headers.get_raw, etag=etag, last_modified=last_modified, exists=exists
-        )
 
     def byte_ranges(self, content_length_bytes: int) -> tuple[ByteRange, ...] | None:
         """Read the ``Range`` field for a representation of known length; `None` means: send all of it.
@@ -450,6 +345,14 @@ class Request:
         return self._form_data.files
 
     @property
+    def worker(self) -> WorkerContext:
+        """The context in which worker threads run the synchronous steps of this request."""
+        worker = self.used_worker
+        if worker is None:
+            worker = self.used_worker = WorkerContext()
+        return worker
+
+    @property
     def claim(self) -> Claim:
         """Who settles the outcome of this request: its handler, or a deadline or disconnect that abandons it."""
         claim = self._claim
@@ -521,6 +424,8 @@ class Request:
             await run_end_callbacks(self.end_callbacks, self)
         finally:
             self.ended = True
+            if self.used_worker is not None:
+                self.used_worker.close()
 
     def take_stream(self, name: str) -> None:
         """Mark the body as consumed by a `BodyStream`, so that nobody waits for it a second time.
@@ -546,34 +451,6 @@ def _parse_form(request: Request) -> FormData:
     return parse_form(request._read_content("form"), request.headers.get("content-type", ""), request.limits)
 
 
-def _host_of(request: Request) -> str:
-    """The host without its port; an IPv6 literal keeps its brackets."""
-    authority = request.headers.get("host", "").lower()
-    if authority.startswith("["):
-        return authority[: authority.find("]") + 1]
-    return authority.partition(":")[0]
-
-
-def _url_of(request: Request) -> URL:
-    return URL.build(
-        scheme=request.scheme,
-        authority=request.headers.get("host", ""),
-        path=request.path,
-        raw_path=request.raw_path,
-        query_string=request.query_string,
-    )
-
-
-def _make_worker(request: Request) -> WorkerContext:
-    """Make the context of the worker threads; it holds the request, so it is let go of at the end."""
-    request.on_end(_close_worker)
-    return WorkerContext()
-
-
-def _close_worker(request: Request) -> None:
-    request.worker.close()
-
-
 _LAZY: Mapping[str, Callable[[Request], object]] = {
     "_authorization": lambda request: parse_authorization(request.headers.get("authorization", "")),
     "_claim": lambda request: None,
@@ -582,10 +459,10 @@ _LAZY: Mapping[str, Callable[[Request], object]] = {
     ),
     "_form_data": _parse_form,
     "_headers": lambda request: RequestHeaders.from_raw(request.raw_headers),
-    "_host": _host_of,
+    "_host": host_of,
     "_id": lambda request: secrets.token_hex(8),
     "_query": lambda request: parse_query_string(request.query_string, max_fields=request.limits.max_query_fields),
-    "_url": _url_of,
+    "_url": url_of,
     "app": lambda request: None,
     "client": lambda request: request.exchange.peer,
     "g": lambda request: request.app.make_globals(),
@@ -594,7 +471,6 @@ _LAZY: Mapping[str, Callable[[Request], object]] = {
     "route": lambda request: None,
     "state": lambda request: State(),
     "user": lambda request: None,
-    "worker": _make_worker,
 }
 
 current_request: ContextVar[Request] = ContextVar("costrel_request")

@@ -217,10 +217,7 @@ async def run_response_callbacks(request: Request, response: Response) -> Respon
 async def end_exchange(request: Request, response: Response | None) -> None:
     """End a request after the last byte, or after its client left; transports call it in every case."""
     try:
-        if request.end_callbacks is not None:
-            await request.finish()
-        else:
-            request.ended = True
+        await request.finish()
     finally:
         if response is not None:
             response.exception = None

@@ -227,6 +227,8 @@ class Connection(Intake):
                     # The usual end, in one go: nobody waits for it and nobody is told.
                     response.exception = exchange.carrier = self._current = self._task = None
                     request.ended = True
+                    if request.used_worker is not None:
+                        request.used_worker.close()
                     core.active_count -= 1
                     self._await_next()
                     return
