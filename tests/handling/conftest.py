@@ -30,6 +30,10 @@ class MemoryExchange:
         self._body = body
         self._callbacks: list[Callable[[], None]] = []
 
+    def take_arrived(self, max_bytes: int) -> bytes | None:
+        """Return `None`: a piece is always waited for."""
+        return None
+
     async def read_body(self, max_bytes: int) -> bytes:
         if self.is_disconnected:
             raise ClientDisconnected

@@ -32,6 +32,10 @@ class ScriptedExchange:
         self.is_aborted = False
         self._callbacks: list[Callable[[], None]] = []
 
+    def take_arrived(self, max_bytes: int) -> bytes | None:
+        """Return `None`: a piece is always waited for."""
+        return None
+
     async def read_body(self, max_bytes: int) -> bytes:
         assert max_bytes >= 1
         self.read_count += 1

@@ -262,6 +262,9 @@ def test_a_read_that_was_cancelled_is_not_continued(request_of, run):
         def __init__(self):
             self.pieces = [b"first"]
 
+        def take_arrived(self, max_bytes):
+            return None
+
         async def read_body(self, max_bytes):
             if self.pieces:
                 return self.pieces.pop()

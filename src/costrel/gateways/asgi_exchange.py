@@ -128,6 +128,10 @@ class ASGIExchange:
             self._want_listener()
         return self._is_gone
 
+    def take_arrived(self, max_bytes: int) -> bytes | None:
+        """Return `None`: a piece is always waited for."""
+        return None
+
     async def read_body(self, max_bytes: int) -> bytes:
         """Wait for the next piece of the body; see `Exchange.read_body`."""
         while not self._held:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from costrel.http.fields import TCHARS
 from costrel.http.media_types import MediaType, parse_media_type, parse_parameters
@@ -70,6 +71,12 @@ def parse_accept(field_value: str, max_items: int = 32) -> tuple[AcceptItem, ...
     >>> parse_accept("text/html, */*;q=0.5")
     (AcceptItem(value='text/html', quality=1000, parameters=()), AcceptItem(value='*/*', quality=500, parameters=()))
     """
+    return _parse_list(field_value, max_items)
+
+
+# Few values are in use, and a browser sends one of them with every request.
+@lru_cache(maxsize=128)
+def _parse_list(field_value: str, max_items: int) -> tuple[AcceptItem, ...]:
     items: list[AcceptItem] = []
     for count, match in enumerate(_iter_elements(field_value)):
         if count == max_items:

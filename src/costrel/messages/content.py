@@ -41,6 +41,7 @@ __all__ = [
     "SpooledContent",
     "Streamed",
     "read_content",
+    "take_arrived_content",
 ]
 
 READ_BYTES: Final = 64 * 1024
@@ -259,6 +260,21 @@ def _declared_length(value: bytes | None) -> int | None:
     if value is None or not value.isdigit():
         return None
     return int(value) if len(value) <= 19 else 10**19
+
+
+def take_arrived_content(
+    exchange: Exchange, headers: RequestHeaders, limits: MessageLimits, *, max_body_bytes: int | None
+) -> bytes | None:
+    """Return the content if all of it is here and nothing about it needs a closer look, else `None`: `read_content` it.
+
+    PERF: saves 1.9 µs a request with a body (benchmarks/tricks.py::arrived_body, 3.11)
+    """
+    content_type = headers.get_raw(b"content-type")
+    if headers.get_raw(b"content-encoding") is not None:
+        return None
+    if content_type is not None and content_type[:10].lower() == b"multipart/":
+        return None
+    return exchange.take_arrived(limits.max_body_bytes if max_body_bytes is None else max_body_bytes)
 
 
 async def read_content(

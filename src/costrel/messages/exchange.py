@@ -82,6 +82,14 @@ class Exchange(Protocol):
     channel: WebSocketChannel | None
     """The accepted WebSocket, `None` before the handshake was sent and on plain HTTP."""
 
+    def take_arrived(self, max_bytes: int) -> bytes | None:
+        """Return the whole body if all of it has arrived and nothing was taken, at most `max_bytes`; never wait.
+
+        `None` says nothing about the body: `read_body` does. A transport that has to wait for any piece returns it
+        always.
+        """
+        ...
+
     async def read_body(self, max_bytes: int) -> bytes:
         """Wait for the next piece of the body, at most `max_bytes` (1 or more) long; ``b""`` is its end.
 

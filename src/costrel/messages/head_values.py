@@ -4,12 +4,14 @@
 asked for, in which form it would like the answer, and under which conditions. Nothing here knows a body or an
 application.
 
-Spec: RFC 9110 §7, §12, §13.
+Spec: RFC 9110 §7, §12, §13; HTML, server-sent events §9.2.4.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from costrel.http import (
     URL,
@@ -23,7 +25,11 @@ from costrel.http import (
     negotiate_media_type,
 )
 
-__all__ = ["HeadValues", "host_of", "url_of"]
+__all__ = ["HeadValues", "host_of", "read_last_event_id", "url_of"]
+
+MAX_LAST_EVENT_ID_BYTES: Final = 1024
+
+_NOT_IN_EVENT_ID = re.compile(r"[\r\n\0]")
 
 
 class HeadValues:
@@ -56,7 +62,7 @@ class HeadValues:
     scheme: str
     _authorization: Credentials | None
     _cookies: Mapping[str, str]
-    _headers: RequestHeaders
+    _headers: RequestHeaders | None
     _host: str
     _query: MultiDict[str]
     _url: URL
@@ -64,7 +70,10 @@ class HeadValues:
     @property
     def headers(self) -> RequestHeaders:
         """The header fields, read-only; names are case-insensitive, values are `str` decoded as latin-1."""
-        return self._headers
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = RequestHeaders.from_raw(self.raw_headers)
+        return headers
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -106,6 +115,14 @@ class HeadValues:
     def authorization(self) -> Credentials | None:
         """The parsed ``Authorization`` field, `None` when missing or malformed (RFC 9110 §11.6.2)."""
         return self._authorization
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event that an event stream's client has seen, `None` when it names none that can be one.
+
+        It comes from the client, so it is any text up to 1024 bytes without line breaks; look it up, do not trust it.
+        """
+        return read_last_event_id(self.headers)
 
     def accepts(self, *media_types: str) -> str | None:
         """Choose the media type that the client likes best.
@@ -159,3 +176,15 @@ def url_of(request: HeadValues) -> URL:
         raw_path=request.raw_path,
         query_string=request.query_string,
     )
+
+
+def read_last_event_id(headers: RequestHeaders) -> str | None:
+    """Return what ``Last-Event-ID`` names if it can be the id of an event; see `HeadValues.last_event_id`."""
+    value = headers.get_raw(b"last-event-id")
+    if not value or len(value) > MAX_LAST_EVENT_ID_BYTES:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if _NOT_IN_EVENT_ID.search(text) else text

@@ -26,14 +26,13 @@ from costrel.http import (
     URL,
     ByteRange,
     MultiDict,
-    RequestHeaders,
     parse_authorization,
     parse_cookies,
     parse_query_string,
     parse_range,
 )
 from costrel.messages.callbacks import added, run_end_callbacks
-from costrel.messages.content import STREAMED, Content, ReadFailure, Streamed, read_content
+from costrel.messages.content import STREAMED, Content, ReadFailure, Streamed, read_content, take_arrived_content
 from costrel.messages.exchange import Exchange
 from costrel.messages.foreign_names import explain_foreign_name
 from costrel.messages.forms import FormData, UploadFile, parse_form
@@ -135,7 +134,6 @@ class Request(HeadValues):
     client: tuple[str, int] | None
     ended: bool
     g: Any
-    max_body_bytes: int | None
     path_params: dict[str, Any]
     route: RouteView | None
     route_path: str
@@ -164,6 +162,8 @@ class Request(HeadValues):
         self.raw_path = raw_path
         self.query_string = query_string
         self.raw_headers = raw_headers
+        # Asked for by nearly everyone, so it is not among the lazy names that cost a look at `__getattr__`.
+        self._headers = None
         self.exchange: Exchange = exchange
         self.scheme = scheme
         self.http_version = http_version
@@ -174,6 +174,7 @@ class Request(HeadValues):
         self.end_callbacks: list[EndCallback] | None = None
         self.response_callbacks: list[ResponseCallback] | None = None
         self.deadline_at: float | None = None
+        self.max_body_bytes: int | None = None
         self.mount: MountView | None = None
         self.used_worker: WorkerContext | None = None
         self.session_keeper: SessionKeeper | None = None
@@ -286,6 +287,10 @@ class Request(HeadValues):
         """
         if self.content is not None:
             self._read_content("read()")
+            return
+        arrived = take_arrived_content(self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes)
+        if arrived is not None:
+            self.content = arrived
             return
         try:
             content = await read_content(self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes)
@@ -458,7 +463,6 @@ _LAZY: Mapping[str, Callable[[Request], object]] = {
         [value for name, value in request.raw_headers if name == b"cookie"], max_cookies=request.limits.max_cookies
     ),
     "_form_data": _parse_form,
-    "_headers": lambda request: RequestHeaders.from_raw(request.raw_headers),
     "_host": host_of,
     "_id": lambda request: secrets.token_hex(8),
     "_query": lambda request: parse_query_string(request.query_string, max_fields=request.limits.max_query_fields),
@@ -466,7 +470,6 @@ _LAZY: Mapping[str, Callable[[Request], object]] = {
     "app": lambda request: None,
     "client": lambda request: request.exchange.peer,
     "g": lambda request: request.app.make_globals(),
-    "max_body_bytes": lambda request: None,
     "path_params": lambda request: {},
     "route": lambda request: None,
     "state": lambda request: State(),

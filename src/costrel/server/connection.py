@@ -174,7 +174,7 @@ class Connection(Intake):
             exchange.version,
             "",
             False,
-            exchange.body is not None,
+            exchange.body is not None or exchange.arrived is not None,
         )
         if core.prepares_requests:
             core.prepare(exchange, request)
@@ -206,6 +206,7 @@ class Connection(Intake):
             head = None
             if (
                 exchange.is_plain
+                and (exchange.body is None or exchange.body.is_complete)
                 and response.own_headers is None
                 and type(body) is bytes
                 and self.phase is _HANDLING
@@ -225,6 +226,8 @@ class Connection(Intake):
                 transport.write(data)
                 if request.end_callbacks is None and core.has_plain_ends and not self._is_reading_paused:
                     # The usual end, in one go: nobody waits for it and nobody is told.
+                    if exchange.body is not None:
+                        exchange.end()
                     response.exception = exchange.carrier = self._current = self._task = None
                     request.ended = True
                     if request.used_worker is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from costrel.http import (
     SINGLETON_FIELDS,
@@ -24,6 +25,8 @@ from costrel.http import (
 __all__ = [
     "ACTING_FIELDS",
     "BODY_MALFORMED",
+    "BUSY",
+    "EARLY_FRAMES",
     "FORBIDDEN_TRAILERS",
     "HEADERS_TOO_LARGE",
     "HEADER_TIMEOUT",
@@ -31,7 +34,6 @@ __all__ = [
     "MALFORMED",
     "MAX_CHUNK_BYTES",
     "METHOD_NOT_IMPLEMENTED",
-    "NO_WEBSOCKET",
     "OVERLOADED",
     "TARGET_TOO_LONG",
     "TOO_MANY_CONNECTIONS",
@@ -99,6 +101,7 @@ MALFORMED = Refusal(400, "The request is malformed.")
 BAD_TARGET = Refusal(400, "The request target is not one that HTTP allows here.")
 BAD_HOST = Refusal(400, "The Host field is missing or is not a host with an optional port.")
 DUPLICATE_FIELD = Refusal(400, "A field that may stand only once stands twice.")
+EARLY_FRAMES = Refusal(400, "A WebSocket sends nothing before its handshake is answered.")
 BODY_WITH_UPGRADE = Refusal(400, "A request to upgrade must be a GET without a body.")
 CODING_IN_OLD_VERSION = Refusal(400, "HTTP/1.0 has no transfer codings.")
 BODY_MALFORMED = Refusal(400, "The framing of the body is broken.")
@@ -109,16 +112,17 @@ HEADERS_TOO_LARGE = Refusal(431, "The header section is too large.")
 INTERNAL_ERROR = Refusal(500, "Something went wrong on our side.")
 METHOD_NOT_IMPLEMENTED = Refusal(501, "This method is not implemented.")
 CODING_NOT_IMPLEMENTED = Refusal(501, "The only transfer coding that is decoded here is chunked.")
-NO_WEBSOCKET = Refusal(501, "This server does not speak WebSocket.")
 OVERLOADED = Refusal(503, "Too many requests are in progress.", b"retry-after: 1\r\n")
 TOO_MANY_CONNECTIONS = Refusal(503, "Too many connections are open.", b"retry-after: 1\r\n")
+BUSY = Refusal(503, "The server is busy.", b"retry-after: 1\r\n")
 UNAVAILABLE = Refusal(503, "The server is stopping.", b"retry-after: 1\r\n")
 BAD_VERSION = Refusal(505, "This server speaks HTTP/1.0 and HTTP/1.1.")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFraming:
+class RequestFraming(NamedTuple):
     """What the acting fields of a head say about its message.
+
+    PERF: a tuple is made faster than a frozen dataclass, saves 900 ns (benchmarks/tricks.py::framing_tuple, 3.11)
 
     Args:
         content_length: of the body, `None` when it is chunked or there is none.

@@ -105,8 +105,7 @@ class ParserState:
             self.state is not _BETWEEN
             or carrier is None
             or (special and special != b"?")
-            or target[:1] != b"/"
-            or data[:4] != b"GET "
+            or not data.startswith(b"GET /")
             or len(data) > self._small_head_bytes
         ):
             return False

@@ -54,6 +54,10 @@ class DetachedExchange:
     def __getattr__(self, name: str) -> LoopState:  # reached only for what is not set, such as `loop_state`
         raise OutsideRequest(name)
 
+    def take_arrived(self, max_bytes: int) -> bytes | None:
+        """Return `None`: a piece is always waited for."""
+        return None
+
     async def read_body(self, max_bytes: int) -> bytes:
         """Return the next piece of the body, ``b""`` at its end; see `Exchange.read_body`."""
         while not self._rest:
@@ -133,6 +137,10 @@ class MemoryExchange:
         self._disconnect_callbacks: list[Callable[[], None]] = []
 
     # What the application asks of it.
+
+    def take_arrived(self, max_bytes: int) -> bytes | None:
+        """Return `None`: a piece is always waited for."""
+        return None
 
     async def read_body(self, max_bytes: int) -> bytes:
         """Return the next piece of the body; see `Exchange.read_body`."""
