@@ -8,8 +8,8 @@
     def index():
         return "<h1>Hello</h1>"
 
-Everything here is public. What is not needed to serve a request (templates, the session's helpers, test clients) is
-imported at its first use.
+Everything here is public, and each name is imported when it is first asked for: ``from costrel import App`` brings the
+part of an application that records. What builds and serves comes when an `App` is made, so never with a request.
 """
 
 from __future__ import annotations
@@ -17,81 +17,79 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from costrel.app import (
-    App,
-    Blueprint,
-    Resource,
-    Secret,
-    Settings,
-    abort,
-    after_response,
-    current_app,
-    g,
-    redirect,
-    request,
-    safe_next,
-    session,
-    url_for,
-    websocket,
-)
-from costrel.errors import (
-    BadGateway,
-    BadRequest,
-    Conflict,
-    ContentTooLarge,
-    Disconnect,
-    ExpectationFailed,
-    FailedDependency,
-    Forbidden,
-    GatewayTimeout,
-    Gone,
-    HTTPError,
-    InsufficientStorage,
-    InternalServerError,
-    LengthRequired,
-    Locked,
-    MethodNotAllowed,
-    MethodNotImplemented,
-    MisdirectedRequest,
-    NotAcceptable,
-    NotFound,
-    Pass,
-    PreconditionFailed,
-    PreconditionRequired,
-    RangeNotSatisfiable,
-    RequestTimeout,
-    ServiceUnavailable,
-    TooEarly,
-    TooManyRequests,
-    Unauthorized,
-    UnavailableForLegalReasons,
-    UnprocessableContent,
-    UnsupportedMediaType,
-    UpgradeRequired,
-    URITooLong,
-    ValidationFailed,
-)
-from costrel.handling import Body, Cookie, Depends, File, Form, Header, Query
-from costrel.messages import (
-    BodyStream,
-    EventStream,
-    FileResponse,
-    HTMLResponse,
-    JSONResponse,
-    Request,
-    Response,
-    ServerSentEvent,
-    StreamResponse,
-    TextResponse,
-    UploadFile,
-    WebSocket,
-    explain_foreign_name,
-    is_foreign_name,
-    send_file,
-)
 from costrel.version import __version__
 
 if TYPE_CHECKING:
+    from costrel.app import (
+        App,
+        Blueprint,
+        Resource,
+        Secret,
+        Settings,
+        abort,
+        after_response,
+        current_app,
+        g,
+        redirect,
+        request,
+        safe_next,
+        session,
+        url_for,
+        websocket,
+    )
+    from costrel.errors import (
+        BadGateway,
+        BadRequest,
+        Conflict,
+        ContentTooLarge,
+        Disconnect,
+        ExpectationFailed,
+        FailedDependency,
+        Forbidden,
+        GatewayTimeout,
+        Gone,
+        HTTPError,
+        InsufficientStorage,
+        InternalServerError,
+        LengthRequired,
+        Locked,
+        MethodNotAllowed,
+        MethodNotImplemented,
+        MisdirectedRequest,
+        NotAcceptable,
+        NotFound,
+        Pass,
+        PreconditionFailed,
+        PreconditionRequired,
+        RangeNotSatisfiable,
+        RequestTimeout,
+        ServiceUnavailable,
+        TooEarly,
+        TooManyRequests,
+        Unauthorized,
+        UnavailableForLegalReasons,
+        UnprocessableContent,
+        UnsupportedMediaType,
+        UpgradeRequired,
+        URITooLong,
+        ValidationFailed,
+    )
+    from costrel.handling import Body, Cookie, Depends, File, Form, Header, Query
+    from costrel.messages import (
+        BodyStream,
+        EventStream,
+        FileResponse,
+        HTMLResponse,
+        JSONResponse,
+        Request,
+        Response,
+        ServerSentEvent,
+        StreamResponse,
+        TextResponse,
+        UploadFile,
+        WebSocket,
+        send_file,
+    )
     from costrel.sessions import flash, get_flashed_messages
     from costrel.templating import render
 
@@ -172,21 +170,111 @@ __all__ = [
     "websocket",
 ]
 
-_LATER = {
-    "flash": "costrel.sessions",
-    "get_flashed_messages": "costrel.sessions",
-    "render": "costrel.templating",
-    "testing": "costrel.testing",
+_HOMES = {
+    "costrel.app": (
+        "App",
+        "Blueprint",
+        "Resource",
+        "Secret",
+        "Settings",
+        "abort",
+        "after_response",
+        "current_app",
+        "g",
+        "redirect",
+        "request",
+        "safe_next",
+        "session",
+        "url_for",
+        "websocket",
+    ),
+    "costrel.errors": (
+        "BadGateway",
+        "BadRequest",
+        "Conflict",
+        "ContentTooLarge",
+        "Disconnect",
+        "ExpectationFailed",
+        "FailedDependency",
+        "Forbidden",
+        "GatewayTimeout",
+        "Gone",
+        "HTTPError",
+        "InsufficientStorage",
+        "InternalServerError",
+        "LengthRequired",
+        "Locked",
+        "MethodNotAllowed",
+        "MethodNotImplemented",
+        "MisdirectedRequest",
+        "NotAcceptable",
+        "NotFound",
+        "Pass",
+        "PreconditionFailed",
+        "PreconditionRequired",
+        "RangeNotSatisfiable",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "TooEarly",
+        "TooManyRequests",
+        "Unauthorized",
+        "UnavailableForLegalReasons",
+        "UnprocessableContent",
+        "UnsupportedMediaType",
+        "UpgradeRequired",
+        "URITooLong",
+        "ValidationFailed",
+    ),
+    "costrel.handling": (
+        "Body",
+        "Cookie",
+        "Depends",
+        "File",
+        "Form",
+        "Header",
+        "Query",
+    ),
+    "costrel.messages": (
+        "BodyStream",
+        "EventStream",
+        "FileResponse",
+        "HTMLResponse",
+        "JSONResponse",
+        "Request",
+        "Response",
+        "ServerSentEvent",
+        "StreamResponse",
+        "TextResponse",
+        "UploadFile",
+        "WebSocket",
+        "send_file",
+    ),
+    "costrel.sessions": ("flash", "get_flashed_messages"),
+    "costrel.templating": ("render",),
 }
+_LATER = {name: home for home, names in _HOMES.items() for name in names}
+_ROOMS = ("app", "errors", "execution", "handling", "http", "messages", "routing", "testing")
 
 
 def __getattr__(name: str) -> object:
-    """Import what serving does not need at its first use."""
-    module_name = _LATER.get(name)
-    if module_name is None:
-        why = f"; {explain_foreign_name('costrel', name)}" if is_foreign_name("costrel", name) else ""
-        raise AttributeError(f"module 'costrel' has no attribute {name!r}{why}")
-    module = import_module(module_name)
-    value = module if name == "testing" else getattr(module, name)
+    """Import a name, or a room, when it is first asked for."""
+    if name in _ROOMS:
+        return import_module(f"costrel.{name}")
+    home = _LATER.get(name)
+    if home is None:
+        raise _unknown(name)
+    value: object = getattr(import_module(home), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _unknown(name: str) -> AttributeError:
+    """Make the error for a name that does not exist; one of another framework is explained."""
+    from costrel.messages import explain_foreign_name, is_foreign_name
+
+    why = f"; {explain_foreign_name('costrel', name)}" if is_foreign_name("costrel", name) else ""
+    return AttributeError(f"module 'costrel' has no attribute {name!r}{why}")

@@ -205,10 +205,13 @@ def test_a_cancellation_by_somebody_else_stays_one() -> None:
 def test_a_cancellation_together_with_the_deadline_wins(deadline_first: bool) -> None:
     """Who else wanted the task to end is not answered with an exception of ours."""
 
+    is_ending = asyncio.Event()
+
     async def stay() -> None:
         try:
             await wait_for_ever()
         finally:
+            is_ending.set()
             # The second cancellation comes while the first one is handled.
             try:
                 await wait_for_ever()
@@ -221,8 +224,7 @@ def test_a_cancellation_together_with_the_deadline_wins(deadline_first: bool) ->
         task = asyncio.create_task(run_with_deadline(claim, loop, loop.time() + 0.002, stay()))
         await asyncio.sleep(0)
         if deadline_first:
-            while claim.outcome is Outcome.OPEN:
-                await asyncio.sleep(0.001)
+            await is_ending.wait()
         task.cancel()
         await asyncio.wait([task])
         return task.cancelled(), claim.outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_result_is_kept_until_it_is_delivered() -> None:
 
     async def main() -> tuple[bool, int]:
         job = make_job(len, "abc")
-        job.run()
+        job.run(monotonic())
         was_done = job.done()
         job.deliver()
         return was_done, await job
@@ -61,7 +62,7 @@ def test_a_run_is_recorded() -> None:
         averages = []
         for arg in ("abc", 1):
             job = make_job(len, arg)
-            job.run()
+            job.run(monotonic())
             assert job.profile is not None
             averages.append(job.profile.average_seconds)
         return averages
@@ -83,7 +84,7 @@ def test_where_a_job_runs(has_context: bool, expected: str) -> None:
         context = contextvars.Context()
         context.run(_variable.set, "inside")
         job = make_job(lambda _: _variable.get(), None, context if has_context else None)
-        job.run()
+        job.run(monotonic())
         job.deliver()
         return str(await job)
 
@@ -109,7 +110,7 @@ def test_whatever_is_raised_is_delivered(error: BaseException) -> None:
 
     async def main() -> BaseException | None:
         job = make_job(_raise, error)
-        job.run()
+        job.run(monotonic())
         job.deliver()
         return job.exception()
 
@@ -125,7 +126,7 @@ def test_stop_iteration_arrives_as_a_runtime_error() -> None:
 
     async def main() -> tuple[LaneJob[Any], BaseException | None]:
         job = make_job(next, iter(()))
-        job.run()
+        job.run(monotonic())
         job.deliver()
         return job, job.exception()
 
@@ -156,7 +157,7 @@ def test_cancelling_a_running_job_drops_its_result() -> None:
         job.state = JobState.RUNNING
         was_over = job.is_over
         job.cancel("gone")
-        job.run()
+        job.run(monotonic())
         job.deliver()
         return was_over, job.arg, job.value, job.cancelled()
 
@@ -168,7 +169,7 @@ def test_a_job_that_is_done_cannot_be_cancelled() -> None:
 
     async def main() -> tuple[bool, int, int]:
         job = make_job(len, "abc")
-        job.run()
+        job.run(monotonic())
         job.deliver()
         assert isinstance(job.lane, _Lane)
         return job.cancel(), len(job.lane.withdrawn), await job

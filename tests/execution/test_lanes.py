@@ -345,6 +345,7 @@ def test_short_jobs_are_left_to_one_hot_worker() -> None:
             finished = threading.Event()
             jobs = [lane.submit(lambda _: threading.get_ident(), None, None, profile) for _ in range(30)]
             last = lane.submit(lambda _: finished.set(), None, None, profile)
+            await asyncio.sleep(0)
             # The loop stands still meanwhile, so that no timer can wake another worker.
             wait_for(finished)
             await last

@@ -66,6 +66,7 @@ def test_trusted_proxies_shows_itself() -> None:
     assert not TrustedProxies()
     assert not TrustedProxies(0)
     assert TrustedProxies(2)
+    assert 2 == TrustedProxies(("2",)).hop_count == TrustedProxies("2").hop_count
     assert TrustedProxies("private")
     assert 2 == TrustedProxies(2).hop_count
     assert ("TrustedProxies(2)", "TrustedProxies(('::1/128',))") == (

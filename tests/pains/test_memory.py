@@ -97,21 +97,28 @@ def test_the_time_of_a_build_grows_with_the_routes() -> None:
 
 
 @pytest.mark.pain("P25")
-def test_an_import_brings_the_parsers_of_messages_and_nothing_else_of_others() -> None:
-    """`-X importtime` names every module: beside the standard library and our own, the codec and the form parser."""
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        pytest.param("from costrel import App", set(), id="an-import"),
+        pytest.param("from costrel import App; App()", {"msgspec", "multipart"}, id="an-app"),
+    ],
+)
+def test_an_app_brings_the_parsers_of_messages_and_nothing_else_of_others(statement: str, expected: set[str]) -> None:
+    """`-X importtime` names every module: an `App` needs the codec and the form parser, and an import of it neither."""
     command = [
         sys.executable,
         "-I",
         "-X",
         "importtime",
         "-c",
-        "import sys; print('begin', file=sys.stderr); import costrel",
+        f"import sys; print('begin', file=sys.stderr); {statement}",
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = result.stderr.partition("begin")[2].splitlines()
     modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines if line.startswith("import time:")}
 
     assert "costrel" in modules
-    assert {"msgspec", "multipart"} == {
+    assert expected == {
         name for name in modules - TRIED if name not in STANDARD and not name.startswith(("costrel", "_sysconfigdata"))
     }

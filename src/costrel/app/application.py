@@ -7,51 +7,36 @@ The verbs of registration come from `registration`, the rest of what is recorded
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 from costrel.app.assembly import Assembly
 from costrel.app.blueprint import folder_of_module
-from costrel.app.context import Globals, entered
 from costrel.app.execution_view import ExecutionView, execution_settings
 from costrel.app.extensions import DEFAULT_EXTENSIONS
-from costrel.app.fallthrough import pass_on
-from costrel.app.frozen import FrozenApp
 from costrel.app.lifecycle import current_loop_state
 from costrel.app.namespaces import hidden_by_class, hidden_by_values, unread_values
-from costrel.app.naming import url_for
 from costrel.app.registration import AnyLayer
+from costrel.app.request_globals import Globals
 from costrel.errors import Mistake
-from costrel.execution import LoopState, Watchdog
-from costrel.handling import Provider, start_app_providers
-from costrel.messages import (
-    AppSettings,
-    Extension,
-    Request,
-    Response,
-    State,
-    TextAs,
-    current_request,
-    explain_foreign_name,
-)
 
 if TYPE_CHECKING:
     import click
 
+    from costrel.app.frozen import FrozenApp
+    from costrel.execution import LoopState
     from costrel.gateways import ASGIGateway
+    from costrel.messages import AppSettings, Extension, Request, Response, State, TextAs
     from costrel.testing import AsyncTestClient, TestClient
 
 __all__ = ["App"]
 
-_set_current = current_request.set
-
 F = TypeVar("F", bound=Callable[..., object])
-Rewrite = Callable[[Request], str | None]
+Rewrite: TypeAlias = "Callable[[Request], str | None]"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -88,6 +73,12 @@ class App(Assembly):
         g: type[Globals] = Globals,
         state: State | None = None,
     ) -> None:
+        # Not before: an import of `App` alone is quick, and everything is there before the first request.
+        from costrel.app.context import globals_of
+        from costrel.app.naming import url_for
+        from costrel.handling import Provider
+        from costrel.messages import AppSettings, State, current_request
+
         module = sys._getframe(1).f_globals
         super().__init__(
             name or _plain_name(module),
@@ -98,6 +89,8 @@ class App(Assembly):
             text_as=text_as,
         )
         self.execution: ExecutionView = ExecutionView()
+        self._set_current, self._find_current = current_request.set, current_request.get
+        self._url_for = url_for
         self._globals_class = g
         self._initial_state = state if state is not None else State()
         self._rewrite = rewrite
@@ -109,11 +102,13 @@ class App(Assembly):
             Provider(type(self), lambda: self, inline=True),
             Provider(AppSettings, lambda: self.settings, inline=True),
             Provider(type(self._initial_state), lambda: self.state, inline=True),
-            Provider(g, _globals_of, inline=True),
+            Provider(g, globals_of, inline=True),
         ]
         self._own_names = frozenset(vars(self))
 
     def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
+        from costrel.messages import explain_foreign_name
+
         raise AttributeError(explain_foreign_name("App", name), name=name)
 
     def __repr__(self) -> str:
@@ -125,7 +120,7 @@ class App(Assembly):
         if frozen is None:
             frozen = self.build()
         request.app = self
-        _set_current(request)
+        self._set_current(request)
         if self._is_watched:
             return self._dispatch_watched(frozen, request)
         try:
@@ -136,7 +131,7 @@ class App(Assembly):
         if target is None:
             target = frozen.answer_unmatched(request)
         request.route = target.route
-        return pass_on(frozen, request) if target.fallthrough else target.dispatch(request)
+        return frozen.pass_on(request) if target.fallthrough else target.dispatch(request)
 
     async def answer_error(self, request: Request, error: Exception) -> Response:
         """Make the response of an exception that no layer can see any more, by the application's error handlers."""
@@ -156,7 +151,7 @@ class App(Assembly):
             target = frozen.answer_unmatched(request)
         request.route = target.route
         emit("request_matched", {"request": request, "route": target.route})
-        response = await (pass_on(frozen, request) if target.fallthrough else target.dispatch(request))
+        response = await (frozen.pass_on(request) if target.fallthrough else target.dispatch(request))
         emit("response_ready", {"request": request, "response": response})
         return response
 
@@ -185,6 +180,10 @@ class App(Assembly):
     @asynccontextmanager
     async def _run(self) -> AsyncIterator[LoopState]:
         """Start on the running loop: providers and lifespans, then the mounted applications; stop in reverse."""
+        import asyncio
+
+        from costrel.execution import LoopState, Watchdog
+
         self.build()
         loop_state = LoopState.start(asyncio.get_running_loop(), execution_settings(self.settings))
         current_loop_state.set(loop_state)
@@ -208,6 +207,8 @@ class App(Assembly):
     @asynccontextmanager
     async def _started(self, loop_state: LoopState) -> AsyncIterator[None]:
         """Enter this application's own part of a start, then that of each mounted application, each once."""
+        from costrel.handling import start_app_providers
+
         if self in loop_state.values:
             yield
             return
@@ -238,12 +239,12 @@ class App(Assembly):
         """The values of the running application; before it runs, those it will start with."""
         loop_state = current_loop_state.get(None)
         if loop_state is not None and self in loop_state.values:
-            found = loop_state.values[self]
-            if isinstance(found, State):
-                return found
+            return cast("State", loop_state.values[self])
         return self._initial_state
 
     def _hidden_names(self) -> list[Mistake]:
+        from costrel.messages import State
+
         state = self._initial_state
         return [
             *hidden_by_class(self._globals_class, Globals),
@@ -283,10 +284,13 @@ class App(Assembly):
                 outside a request without `AppSettings.base_url`.
             URLValueError: a value that cannot stand in its place, for example ``..`` as a segment.
         """
-        return url_for(self, current_request.get(None), name, values, external=external, anchor=anchor, scheme=scheme)
+        return self._url_for(
+            self, self._find_current(None), name, values, external=external, anchor=anchor, scheme=scheme
+        )
 
     def app_context(self) -> AbstractContextManager[Request]:
         """Make `current_app`, `g` and `url_for` usable in a block without a request, for scripts and commands."""
+        from costrel.app.context import entered
         from costrel.testing import make_request
 
         subject = make_request(self, "", "/")
@@ -300,6 +304,7 @@ class App(Assembly):
             path: with a query string if you like.
             options: ``method``, ``headers``, ``json``, ``data``, as for the test client.
         """
+        from costrel.app.context import entered
         from costrel.testing import make_request
 
         self.build()
@@ -345,7 +350,3 @@ def _plain_name(module: dict[str, Any]) -> str:
     if name == "__main__":
         return Path(str(module.get("__file__", "app"))).stem
     return name
-
-
-def _globals_of(request: Request) -> Any:
-    return request.g

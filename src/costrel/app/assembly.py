@@ -11,31 +11,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from costrel.app.blueprint import Blueprint, Group
-from costrel.app.build import BuildInput, build
-from costrel.app.description import describe
 from costrel.app.events import EventHub, Listener
 from costrel.app.extensions import ExtensionRegistry
-from costrel.app.frozen import FrozenApp
 from costrel.app.lifecycle import Lifecycle
-from costrel.app.mounting import Mount, MountableApp
-from costrel.app.rebuilding import Snapshot, app_values
 from costrel.app.registration import AnyLayer, caller_where, not_open, where_of
-from costrel.app.scopes import iter_scopes
 from costrel.app.template_names import TemplateKind, TemplateNames
 from costrel.errors import BuildError, ConfigurationError, Mistake
-from costrel.execution import LoopState
-from costrel.handling import EndpointInfo, Provider
-from costrel.messages import AppSettings, BindableLayer, Extension, Layer, Responder, TextAs
-from costrel.routing import BUILTIN_CONVERTERS, Converter
+
+if TYPE_CHECKING:
+    from costrel.app.frozen import FrozenApp
+    from costrel.app.mounting import Mount, MountableApp
+    from costrel.execution import LoopState
+    from costrel.handling import EndpointInfo, Provider
+    from costrel.messages import AppSettings, BindableLayer, Extension, Layer, Responder, TextAs
+    from costrel.routing import Converter
 
 __all__ = ["Assembly"]
 
 _DISPATCH_EVENTS = ("request_started", "request_matched", "response_ready")
 
-C = TypeVar("C", bound=type[Converter])
+C = TypeVar("C", bound="type[Converter]")
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -61,6 +59,8 @@ class Assembly(Group, ABC):
         extensions: Sequence[Extension | str],
         text_as: TextAs | None,
     ) -> None:
+        from costrel.routing import BUILTIN_CONVERTERS
+
         super().__init__(use=use, text_as=text_as, trailing_slash=None)
         self.name = name
         self.root_folder = root_folder
@@ -133,6 +133,8 @@ class Assembly(Group, ABC):
             return self._frozen
 
     def _compile(self) -> FrozenApp:
+        from costrel.app.build import BuildInput, build
+
         mistakes = self._hidden_names()
         if mistakes:
             raise BuildError(mistakes)
@@ -169,6 +171,12 @@ class Assembly(Group, ABC):
         return self.frozen.endpoints
 
     @property
+    def has_websockets(self) -> bool:
+        """Whether a route, here or in a mounted application, is a WebSocket's; a server prepares for them then."""
+        inner = [mount.app for mount in self._mounts if isinstance(mount.app, Assembly)]
+        return any(endpoint.is_websocket for endpoint in self.endpoints) or any(app.has_websockets for app in inner)
+
+    @property
     def mounts(self) -> Mapping[str, Mount]:
         """The mounted applications by name."""
         return {mount.name: mount for mount in self._mounts}
@@ -192,6 +200,8 @@ class Assembly(Group, ABC):
         Raises:
             BuildError: mistakes in what was added; all routes, hooks, layers and mounts of the block are taken back.
         """
+        from costrel.app.rebuilding import Snapshot
+
         self.build()
         snapshot, mounts = Snapshot(self), list(self._mounts)
         self._is_reopened = True
@@ -218,6 +228,8 @@ class Assembly(Group, ABC):
             BuildError: the factory cannot be bound.
             ConfigurationError: the application runs, the value lives as long as it, and cannot be made now.
         """
+        from costrel.app.rebuilding import app_values
+
         self.build()
         before = self._frozen, self._overrides
         self._overrides = {**self._overrides, type_: factory}
@@ -253,6 +265,8 @@ class Assembly(Group, ABC):
         Raises:
             ConfigurationError: it is not an `App`, it contains this application, or this application was built.
         """
+        from costrel.app.mounting import Mount
+
         self.check_open("mount")
         where = caller_where()
         if not isinstance(app, Assembly):
@@ -339,6 +353,8 @@ class Assembly(Group, ABC):
 
         It shows names and places, never settings or values.
         """
+        from costrel.app.description import describe
+
         return describe(self)
 
     @property
@@ -348,6 +364,8 @@ class Assembly(Group, ABC):
 
     def blueprint_folders(self, attribute: str) -> list[tuple[str, Path]]:
         """Return the URL prefix and the folder of each blueprint that has one; for extensions."""
+        from costrel.app.scopes import iter_scopes
+
         found = []
         for scope in iter_scopes(self):
             folder = getattr(scope.group, attribute, None)

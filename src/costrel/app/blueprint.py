@@ -10,10 +10,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from costrel.app.registration import AnyLayer, Registrar, caller_where
 from costrel.errors import ConfigurationError, Mistake
-from costrel.messages import TextAs, TrailingSlash
+
+if TYPE_CHECKING:
+    from costrel.messages import TextAs, TrailingSlash
 
 __all__ = ["Blueprint", "Group", "Registered"]
 

@@ -133,6 +133,7 @@ def _compile(
         ),
         is_websocket="WEBSOCKET" in definition.methods,
         subprotocols=tuple(options.get("subprotocols", ())),
+        origins=tuple(options.get("origins", ())),
         status_code=None if is_redirect else options.get("status_code"),
         media_type=options.get("media_type"),
         text_as=options.get("text_as", scope.text_as()),

@@ -12,49 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from costrel.app.request_globals import Globals
 from costrel.errors import OutsideRequest, RequestEnded
 from costrel.messages import Request, SessionView, WebSocket, current_request
 
 if TYPE_CHECKING:
     from costrel.messages import AppView
 
-__all__ = ["Globals", "current_app", "g", "has_request_context", "request", "session", "websocket"]
-
-
-class Globals:
-    """The values that the application keeps during one request: `g`.
-
-    Subclass it with annotations to have them typed, and pass the class: ``App(g=MyGlobals)``.
-    """
-
-    def __getattr__(self, name: str) -> Any:  # reached only when the attribute is not set
-        raise AttributeError(f"`g.{name}` has not been set during this request", name=name, obj=self)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in ("get", "pop", "setdefault"):
-            raise AttributeError(f"`g.{name}` is a method; give the value another name", name=name, obj=self)
-        self.__dict__[name] = value
-
-    def get(self, name: str, default: Any = None) -> Any:  # the type is the application's own
-        """Return the value of `name`, or `default`."""
-        return self.__dict__.get(name, default)
-
-    def pop(self, name: str, default: Any = None) -> Any:
-        """Forget `name` and return its value, or `default`."""
-        return self.__dict__.pop(name, default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """Return the value of `name`; set it to `default` first when it is missing."""
-        return self.__dict__.setdefault(name, default)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.__dict__
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dict__)
-
-    def __repr__(self) -> str:
-        return f"<g {', '.join(self.__dict__)}>"
+__all__ = ["current_app", "g", "has_request_context", "request", "session", "websocket"]
 
 
 def current(name: str) -> Request:
@@ -83,6 +48,11 @@ def handled(name: str) -> Request:
     if not found.method:
         raise OutsideRequest(name)
     return found
+
+
+def globals_of(request: Request) -> Any:
+    """Return the `g` of a request; the provider of it."""
+    return request.g
 
 
 def _find_request() -> Request:

@@ -8,10 +8,8 @@ A listener is a plain function or an ``async def``; its error is logged and chan
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from difflib import get_close_matches
 from inspect import iscoroutinefunction
 from types import MappingProxyType
 
@@ -35,7 +33,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "response_ready": "The layers have returned the response: `request`, `response`.",
         "request_finished": (
             "The last byte was sent: `request` (or `None`), `method`, `path`, `route` (the template, or `-`), "
-            "`handler`, `mount`, `status_code`, `bytes_sent`, `duration_seconds`."
+            "`handler`, `mount`, `status_code`, `bytes_sent`, `duration_seconds`, `http_version`, `client`, "
+            "`request_id` (`None` when nobody asked for it)."
         ),
         "request_failed": "An exception nobody expected became a 500: `request`, `exception`.",
         "client_disconnected": "The client left before the response was complete: `request`.",
@@ -87,6 +86,8 @@ class EventHub:
             ConfigurationError: no such event; the nearest name is offered.
         """
         if event not in self._known:
+            from difflib import get_close_matches
+
             near = get_close_matches(event, self._known, n=1)
             raise ConfigurationError(
                 Mistake(
@@ -132,6 +133,8 @@ class EventHub:
         if loop_state is None:
             logger.warning("listener_skipped event=%s listener=%r reason=no_running_application", event, listener)
             return
+        import asyncio
+
         try:
             asyncio.get_running_loop()
         except RuntimeError:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from costrel.app.lifecycle import current_loop_state
 from costrel.errors import Mistake, ProgrammerError
-from costrel.execution import ExecutionSettings, ExecutionStats
-from costrel.messages import AppSettings
+
+if TYPE_CHECKING:
+    from costrel.execution import ExecutionSettings, ExecutionStats
+    from costrel.messages import AppSettings
 
 __all__ = ["ExecutionView", "execution_settings"]
 
@@ -34,6 +38,8 @@ class ExecutionView:
 
 def execution_settings(settings: AppSettings) -> ExecutionSettings:
     """Return the part of an application's settings that concerns its threads."""
+    from costrel.execution import ExecutionSettings
+
     return ExecutionSettings(
         threads=settings.threads, thread_queue_timeout_seconds=settings.thread_queue_timeout_seconds
     )

@@ -6,11 +6,13 @@ import importlib
 import re
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costrel.errors import BuildError, ConfigurationError, Mistake
-from costrel.messages import AppSetup, Extension
 from costrel.version import __version__
+
+if TYPE_CHECKING:
+    from costrel.messages import AppSetup, Extension
 
 __all__ = ["DEFAULT_EXTENSIONS", "ExtensionRegistry"]
 
@@ -60,6 +62,8 @@ class ExtensionRegistry:
         Raises:
             ConfigurationError: it is none, or one of its name is installed already.
         """
+        from costrel.messages import Extension
+
         if not isinstance(extension, Extension):
             raise ConfigurationError(
                 Mistake(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from costrel.app.conversion import ErrorConverter
 from costrel.app.mounting import Mount
 from costrel.app.scopes import Scope
+from costrel.errors import Pass
 from costrel.handling import Endpoint, EndpointInfo, ProviderTable, compile_layers
 from costrel.messages import Dispatch, Layer, Request, Response
 from costrel.routing import NameIndex, RouteTable
@@ -88,6 +89,19 @@ class FrozenApp:
         if target is None:
             raise LookupError("a built application answers every request")
         return target
+
+    async def pass_on(self, request: Request) -> Response:
+        """Try the routes that match, the most specific first, until one does not raise `Pass`, or as if none did."""
+        for target, path_params in self.routes.candidates(request):
+            request.path_params = path_params
+            request.route = target.route
+            try:
+                return await target.dispatch(request)
+            except Pass:
+                continue
+        request.route = None
+        request.path_params = {}
+        return await self.answer_unmatched(request).dispatch(request)
 
     def answer_failure(self, request: Request, error: Exception) -> Awaitable[Response]:
         """Answer what went wrong before there was a target, with the app's layers around it."""

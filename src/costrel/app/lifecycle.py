@@ -18,10 +18,11 @@ from contextlib import (
     contextmanager,
 )
 from contextvars import ContextVar
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 
-from costrel.execution import LoopState
-from costrel.messages import State
+if TYPE_CHECKING:
+    from costrel.execution import LoopState
+    from costrel.messages import State
 
 __all__ = ["Lifecycle", "LifespanFactory", "current_loop_state"]
 
@@ -29,7 +30,7 @@ logger: logging.Logger = logging.getLogger("costrel.lifecycle")
 
 T = TypeVar("T")
 LifespanFactory = Callable[..., object]
-Step = Callable[[LoopState], AbstractAsyncContextManager[None]]
+Step: TypeAlias = "Callable[[LoopState], AbstractAsyncContextManager[None]]"
 
 
 class HasState(Protocol):

@@ -7,7 +7,6 @@ something that is there already would hide it, for this code or for the framewor
 from __future__ import annotations
 
 from costrel.errors import Mistake
-from costrel.messages import explain_foreign_name, is_foreign_name
 
 __all__ = ["hidden_by_class", "hidden_by_values", "unread_values"]
 
@@ -50,6 +49,8 @@ def unread_values(subject: object, base: type) -> list[Mistake]:
 
     It would have no effect, and nobody would say so. A class of the application's own may read what it likes.
     """
+    from costrel.messages import explain_foreign_name, is_foreign_name
+
     if type(subject) is not base:
         return []
     return [

@@ -2,6 +2,9 @@
 
 A registration only records: what is wrong with it is found by `App.build()`, which reports everything together, each
 with the file and line that stand here. After the build, registering raises.
+
+The rooms below are imported by the functions that need them, here and in the other modules that `App` consists of. So
+``from costrel import App`` is quick, and whoever makes an `App` has everything imported before its first request.
 """
 
 from __future__ import annotations
@@ -13,18 +16,20 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, Unpack, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, Unpack, runtime_checkable
 
 from costrel.errors import ConfigurationError, Mistake
-from costrel.handling import HookSpec, Provider
-from costrel.messages import BindableLayer, Layer, RouteOptions, TextAs, TrailingSlash, refuse_options
+
+if TYPE_CHECKING:
+    from costrel.handling import HookSpec, Provider
+    from costrel.messages import BindableLayer, Layer, RouteOptions, TextAs, TrailingSlash
 
 __all__ = ["AnyLayer", "ErrorHandler", "Registrar", "RouteDefinition", "caller_where", "not_open", "where_of"]
 
 H = TypeVar("H", bound=Callable[..., object])
 U = TypeVar("U", bound=Callable[[str, dict[str, Any]], None])
 P = TypeVar("P", bound=Callable[[], Mapping[str, object]])
-AnyLayer = Layer | BindableLayer
+AnyLayer: TypeAlias = "Layer | BindableLayer"
 Lifetime = Literal["handler", "response", "app"]
 _HERE = f"{Path(__file__).parent}{os.sep}"
 
@@ -171,6 +176,8 @@ class Registrar:
             TypeError: an option that does not exist.
             ConfigurationError: the application was built.
         """
+        from costrel.messages import RouteOptions, refuse_options
+
         self.check_open("add_route")
         unknown = set(options) - RouteOptions.__optional_keys__
         if unknown:
@@ -261,19 +268,19 @@ class Registrar:
     def before_request(self, function: H) -> H:
         """Run `function` before each handler here; a return value other than `None` answers the request."""
         self.check_open("before_request")
-        self.recorded.before.append(HookSpec(function, where_of(function)))
+        self.recorded.before.append(_hook(function))
         return function
 
     def after_request(self, function: H) -> H:
         """Run `function` with the response of each handler here; it returns that response or another."""
         self.check_open("after_request")
-        self.recorded.after.append(HookSpec(function, where_of(function)))
+        self.recorded.after.append(_hook(function))
         return function
 
     def teardown_request(self, function: H) -> H:
         """Run `function` when the exchange is over, whatever happened; it gets the exception or `None`."""
         self.check_open("teardown_request")
-        self.recorded.teardown.append(HookSpec(function, where_of(function)))
+        self.recorded.teardown.append(_hook(function))
         return function
 
     def errorhandler(self, key: int | type[Exception], /) -> Callable[[H], H]:
@@ -307,6 +314,8 @@ class Registrar:
                 ``response`` (after the last byte; the default on WebSockets) or ``app`` (at stop).
             inline: whether a ``def`` factory is so quick that it may run on the event loop.
         """
+        from costrel.handling import Provider
+
         self.check_open("provide")
         self.recorded.providers.append(Provider(type_, factory, lifetime=lifetime, inline=inline))
 
@@ -327,6 +336,12 @@ class Registrar:
         self.check_open("context_processor")
         self.recorded.context_processors.append(function)
         return function
+
+
+def _hook(function: Callable[..., object]) -> HookSpec:
+    from costrel.handling import HookSpec
+
+    return HookSpec(function, where_of(function))
 
 
 def _redirect_handler() -> None:

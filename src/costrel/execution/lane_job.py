@@ -32,6 +32,10 @@ class JobState(IntEnum):
     REFUSED = 4
 
 
+# Looked up once: a member of an enum is a slow global on Python 3.11.
+_WAITING, _RUNNING, _WITHDRAWN, _REFUSED = JobState.WAITING, JobState.RUNNING, JobState.WITHDRAWN, JobState.REFUSED
+
+
 class Withdrawer(Protocol):
     """What a job needs of its lane."""
 
@@ -65,12 +69,12 @@ class LaneJob(asyncio.Future[_R]):
     @property
     def is_over(self) -> bool:
         """Whether no thread runs the job now and none will."""
-        return self.state is not JobState.WAITING and self.state is not JobState.RUNNING
+        return self.state is not _WAITING and self.state is not _RUNNING
 
     @property
     def was_refused(self) -> bool:
         """Whether the lane failed the job with `ServiceUnavailable` because it had no thread for it."""
-        return self.state is JobState.REFUSED
+        return self.state is _REFUSED
 
     def cancel(self, msg: object | None = None) -> bool:
         """Cancel the future, and withdraw the job if it has not started; what runs goes on to its end.
@@ -84,14 +88,17 @@ class LaneJob(asyncio.Future[_R]):
         if not super().cancel(msg):
             return False
         self.lane.withdraw(self)
-        if self.state is JobState.WITHDRAWN:
+        if self.state is _WITHDRAWN:
             # The place in the backlog outlives the job; what the request holds need not.
             self.arg = self.context = None
         return True
 
-    def run(self) -> None:
-        """Run the job in the calling thread and keep what comes of it for `deliver`."""
-        started_at = monotonic()
+    def run(self, started_at: float) -> None:
+        """Run the job in the calling thread and keep what comes of it for `deliver`.
+
+        Args:
+            started_at: the time now, on the clock of `time.monotonic`.
+        """
         try:
             self.value = self.fn(self.arg) if self.context is None else self.context.run(self.fn, self.arg)
         except BaseException as error:

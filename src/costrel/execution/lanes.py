@@ -5,7 +5,9 @@ jobs finish before the loop comes round, it is woken once for them.
 
 How many workers are woken for how many jobs decides the speed. A job of unknown or longer run time gets a worker of
 its own. Short ones are left to a *hot* worker, one that is running short jobs already: it takes the next as soon as it
-has finished one, and nobody has to be woken. That goes wrong when a job that used to be short is not any more, so a
+has finished one, and nobody has to be woken. When there is none, one is woken at the end of the loop's turn for all the
+short jobs of that turn: woken at once, it would take the GIL between two reads of the loop, and give it back, for every
+job. That goes wrong when a job that used to be short is not any more, so a
 timer, which exists only while jobs wait, looks for one that has waited for 2 ms and then wakes others.
 
 Everything that threads share is written under one lock per lane, which is held for some hundred nanoseconds and
@@ -35,6 +37,9 @@ _R = TypeVar("_R")
 
 _STALL_SECONDS = 0.002
 _MIN_TIMER_SECONDS = 0.001
+
+# Looked up once: a member of an enum is a slow global on Python 3.11.
+_WAITING, _REFUSED, _FINISHED = JobState.WAITING, JobState.REFUSED, JobState.FINISHED
 
 
 class _Worker:
@@ -95,6 +100,7 @@ class Lane:
         self._running_count = 0
         self._finished: list[LaneJob[Any]] = []
         self._is_flush_scheduled = False
+        self._is_wake_scheduled = False
         self._is_closed = False
         self._started_count = 0
         self._done_count = 0
@@ -103,6 +109,7 @@ class Lane:
         self._longest_wait_seconds = 0.0
 
         # These belong to the loop's thread alone.
+        self._context = contextvars.Context()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._emptied: asyncio.Event | None = None
@@ -147,31 +154,38 @@ class Lane:
         job.arg = arg
         job.context = context
         job.profile = profile
-        job.state = JobState.WAITING
+        job.state = _WAITING
         job.is_abandoned = False
         job.value = job.error = None
         job.submitted_at = now = monotonic()
         is_short = profile is not None and profile.is_short
         wait_seconds: float | None = None
         woken: _Worker | None = None
+        must_schedule = False
         with self._lock:
             backlog = self._backlog
             limit = self._max_unfinished
             if self._is_closed or (limit is not None and self._running_count + len(backlog) >= limit):
-                job.state = JobState.REFUSED
+                job.state = _REFUSED
                 self._rejected_count += 1
             else:
                 backlog.append(job)
                 if is_short and self._hot_count:
-                    wait_seconds = _STALL_SECONDS
+                    if self._timer is None or self._timer_due > now + _STALL_SECONDS:
+                        wait_seconds = _STALL_SECONDS
+                elif is_short and self._idle:
+                    must_schedule = not self._is_wake_scheduled
+                    self._is_wake_scheduled = True
                 else:
                     woken = self._pick_worker(is_short)
                     if woken is None:
                         wait_seconds = self._queue_timeout_seconds
-        if job.state is JobState.REFUSED:
+        if job.state is _REFUSED:
             job.refuse()
         elif woken is not None:
             self._wake((woken,))
+        elif must_schedule:
+            self._loop.call_soon(self._wake_hot, context=self._context)
         elif wait_seconds is not None:
             self._set_timer(now + wait_seconds, now)
         return job
@@ -179,7 +193,7 @@ class Lane:
     def withdraw(self, job: LaneJob[Any]) -> None:
         """Take back a job whose future was cancelled; called by `LaneJob.cancel`."""
         with self._lock:
-            if job.state is JobState.WAITING:
+            if job.state is _WAITING:
                 self._backlog.withdraw(job)
             elif job.state is JobState.RUNNING:
                 job.is_abandoned = True
@@ -270,6 +284,18 @@ class Lane:
             except RuntimeError:
                 self._give_up(worker)
 
+    def _wake_hot(self) -> None:
+        """Wake one worker for all the short jobs of this turn of the loop. On the loop."""
+        with self._lock:
+            self._is_wake_scheduled = False
+            waiting_count = len(self._backlog)
+            woken = self._pick_worker(is_short=True) if waiting_count and not self._hot_count else None
+        if woken is not None:
+            self._wake((woken,))
+        if waiting_count > (woken is not None):
+            now = monotonic()
+            self._set_timer(now + _STALL_SECONDS, now)
+
     def _give_up(self, worker: _Worker) -> None:
         """Cope with a thread that the system would not start: the others do the work, if there are others."""
         with self._lock:
@@ -286,18 +312,29 @@ class Lane:
         loop = self._loop
         lock = self._lock
         job: LaneJob[Any] | None = None
+        take = self._backlog.take
         while True:
-            must_flush = False
+            must_flush = must_end = is_last = False
             with lock:
                 if job is not None:
                     must_flush = self._take_back(job)
-                job = worker.job = self._next_job(worker)
-                must_end = job is None and self._is_closed
-                if must_end:
+                job = worker.job = take()
+                is_hot = False
+                if job is not None:
+                    self._running_count += 1
+                    worker.started_at = now = monotonic()
+                    if now - job.submitted_at > self._longest_wait_seconds:
+                        self._longest_wait_seconds = now - job.submitted_at
+                    is_hot = job.profile is not None and job.profile.is_short
+                elif self._is_closed:
+                    must_end = True
                     self._workers.remove(worker)
-                elif job is None:
+                    is_last = not self._workers
+                else:
                     self._idle.append(worker)
-                is_last = must_end and not self._workers
+                if worker.is_hot is not is_hot:
+                    worker.is_hot = is_hot
+                    self._hot_count += 1 if is_hot else -1
             try:
                 if must_flush:
                     loop.call_soon_threadsafe(self._flush)
@@ -311,12 +348,11 @@ class Lane:
             if job is None:
                 worker.gate.acquire()
                 continue
-            worker.started_at = monotonic()
-            job.run()
+            job.run(worker.started_at)
 
     def _take_back(self, job: LaneJob[Any]) -> bool:
         """Note that a job has finished; return whether the loop must be told. Under the lock."""
-        job.state = JobState.FINISHED
+        job.state = _FINISHED
         self._running_count -= 1
         self._done_count += 1
         if job.is_abandoned:
@@ -328,28 +364,16 @@ class Lane:
         self._is_flush_scheduled = True
         return True
 
-    def _next_job(self, worker: _Worker) -> LaneJob[Any] | None:
-        """Take the oldest job, if one waits. Under the lock."""
-        job = self._backlog.take()
-        is_hot = False
-        if job is not None:
-            self._running_count += 1
-            worker.started_at = now = monotonic()
-            if now - job.submitted_at > self._longest_wait_seconds:
-                self._longest_wait_seconds = now - job.submitted_at
-            is_hot = job.profile is not None and job.profile.is_short
-        if worker.is_hot is not is_hot:
-            worker.is_hot = is_hot
-            self._hot_count += 1 if is_hot else -1
-        return job
-
     def _flush(self) -> None:
         """Deliver what has finished since the loop was last told. On the loop."""
         with self._lock:
             finished, self._finished = self._finished, []
             self._is_flush_scheduled = False
         for job in finished:
-            job.deliver()
+            if job.error is not None:
+                job.deliver()
+            elif not job.done():
+                job.set_result(job.value)
 
     def _end(self) -> None:
         """Tell `close` that the last thread has ended. On the loop."""

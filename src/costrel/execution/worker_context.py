@@ -28,6 +28,9 @@ _Changes = dict[ContextVar[Any], object]
 _Tokens = dict[ContextVar[Any], Token[Any]]
 
 
+_NOTHING = Context()
+
+
 class WorkerContext:
     """The context of one request's worker threads; make one per request, give it to `hop`, `close` it at the end.
 
@@ -73,11 +76,12 @@ class WorkerContext:
 
     def close(self) -> None:
         """Let go of the context when the request is over, so that nothing keeps what its variables held."""
-        self._context = None
-        self._job = None
-        self._worker_seen = self._task_seen = Context()
-        self._worker_tokens = {}
-        self._task_tokens = {}
+        if self._context is not None:
+            self._context = self._job = None
+            self._worker_seen = self._task_seen = _NOTHING
+            if self._has_own_changes or self._worker_tokens:
+                self._worker_tokens = {}
+                self._task_tokens = {}
 
     def _prepare(self) -> Context:
         """Return the context for the next hop, with the task's changes in it."""

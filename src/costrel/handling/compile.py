@@ -22,7 +22,7 @@ from costrel.handling.plan import Plan
 from costrel.handling.planning import build_plan
 from costrel.handling.returning import UNANNOTATED, ResponseMaker, response_maker
 from costrel.handling.signature import Signature
-from costrel.messages import Dispatch, Request, Response, SocketHandler, WebSocket, switching_response
+from costrel.messages import Dispatch, Request, Response, SocketHandler, WebSocket, check_origin, switching_response
 
 __all__ = ["compile_endpoint"]
 
@@ -74,11 +74,12 @@ def _response_maker(spec: RouteSpec, signature: Signature) -> tuple[ResponseMake
 
 
 def _switch(spec: RouteSpec, plan: Plan) -> Callable[..., Response]:
-    """Make what accepts a WebSocket: it chooses the subprotocol and binds the conversation to its socket."""
+    """Make what accepts a WebSocket: it checks the origin, chooses the subprotocol and binds the conversation."""
     offered_here: Sequence[str] = spec.subprotocols
     name = plan.handler.call.signature.name
 
     def switch(request: Request, handle: Callable[[WebSocket], Awaitable[object]]) -> Response:
+        check_origin(request, spec.origins)
         subprotocol = ""
         if offered_here:
             wanted = request.headers.get_combined("sec-websocket-protocol") or ""

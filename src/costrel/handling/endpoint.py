@@ -59,6 +59,7 @@ class RouteSpec:
         custom_path_parameters: those that a converter of the application makes; their values are taken as they are.
         is_websocket: whether it is a WebSocket route.
         subprotocols: what a WebSocket route speaks, its favourite first.
+        origins: of pages of other sites that may open it; ``*`` is all.
         status_code: of a plain return value; `None` is 200.
         media_type: of a plain return value; `None` follows from its type.
         text_as: what a returned `str` is.
@@ -91,6 +92,7 @@ class RouteSpec:
     custom_path_parameters: frozenset[str] = frozenset()
     is_websocket: bool = False
     subprotocols: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     status_code: int | None = None
     media_type: str | None = None
     text_as: Literal["html", "json"] = "html"

@@ -80,7 +80,7 @@ def encode_hook(value: Any) -> Any:
     raise TypeError(f"An object of type `{type(value).__name__}` has no form in JSON")
 
 
-encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
+encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=encode_hook).encode
 """Encodes a value of any class as JSON."""
 
 

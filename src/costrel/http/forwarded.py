@@ -33,6 +33,7 @@ _UNKNOWN: _Client = (None, None)
 _MAX_PORT = 65535
 
 _MAX_ITEMS = 20
+_COUNT = re.compile(r"[0-9]{1,2}")
 _MAX_ADDRESS_CHARACTERS = 64
 _PRIVATE_NETWORKS = (
     "127.0.0.0/8",
@@ -130,7 +131,7 @@ class TrustedProxies:
     Args:
         trusted: networks such as ``"10.0.0.0/8"``, single addresses and the word ``"private"`` (loopback, link-local
             and private networks), as one text or several; or the number of proxies in front of the application,
-            whatever their addresses. Nothing is trusted by default.
+            whatever their addresses, also as the only text. Nothing is trusted by default.
 
     Raises:
         ValueError: something that is none of these; the message names it.
@@ -144,12 +145,15 @@ class TrustedProxies:
     def __init__(self, trusted: Sequence[str] | str | int = ()) -> None:
         self._hop_count = 0
         networks: list[IPv4Network | IPv6Network] = []
+        words = (trusted,) if isinstance(trusted, str) else () if isinstance(trusted, int) else trusted
+        if len(words) == 1 and _COUNT.fullmatch(words[0]):
+            trusted = int(words[0])
         if isinstance(trusted, int):
             if isinstance(trusted, bool) or not 0 <= trusted <= _MAX_ITEMS:
                 raise ValueError(f"The number of trusted proxies is from 0 to {_MAX_ITEMS}, not {trusted!r}.")
             self._hop_count = trusted
         else:
-            for word in (trusted,) if isinstance(trusted, str) else trusted:
+            for word in words:
                 networks.extend(_parse_networks(word))
         self._networks = tuple(networks)
 
