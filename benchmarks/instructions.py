@@ -5,17 +5,25 @@ Recorded requests are fed to `Connection` through a transport that keeps nothing
 with few requests and with many, so that start-up falls out of the difference, and prints instructions per request.
 
     python benchmarks/instructions.py --count
+    python benchmarks/instructions.py --check
+
+`--check` belongs to `make check`: two thousand requests, half of them with twelve fields, within a tenth of the figure
+in `instructions.json` for this build of Python.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -26,6 +34,9 @@ from costrel.server.connection import Connection
 from costrel.server.core import ServerCore
 from costrel.server.settings import ServerSettings
 
+FIGURES = Path(__file__).with_suffix(".json")
+HOW_TO_INSTALL = "valgrind is not installed (apt-get install valgrind)"
+TOLERANCE = 0.1
 CONNECTIONS = 50
 FEW, MANY = 1000, 3000
 PLAIN = b"GET /user/42 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
@@ -100,25 +111,70 @@ def instructions(case: str, count: int) -> int:
 
 
 def per_request(case: str) -> float:
-    """Return the instructions that one more request costs."""
-    return (instructions(case, MANY) - instructions(case, FEW)) / (MANY - FEW)
+    """Return the instructions that one more request costs; the two runs share the work among the cores."""
+    with ThreadPoolExecutor(2) as pool:
+        many, few = pool.map(partial(instructions, case), (MANY, FEW))
+    return (many - few) / (MANY - FEW)
 
 
-def main() -> None:
-    """Feed, or count."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def interpreter() -> str:
+    """Name the build of the interpreter, for two builds of one version need not take the same instructions."""
+    return f"{platform.python_version()} {platform.python_compiler()}"
+
+
+def check() -> int:
+    """Compare the mixed case with the figure that was written down for this interpreter; return the exit code."""
+    if shutil.which("valgrind") is None:
+        is_required = "valgrind" in os.environ.get("COSTREL_TEST_REQUIRE", "").split(",")
+        print(f"instructions: {HOW_TO_INSTALL}; not compared", file=sys.stderr)
+        return 1 if is_required else 0
+    figures: dict[str, int] = json.loads(FIGURES.read_text("utf-8"))
+    known = figures.get(interpreter())
+    found = per_request("mixed")
+    if known is None:
+        print(f"instructions: {found:,.0f} per request; nothing to compare with for {interpreter()}: run with --record")
+        return 0
+    change = found / known - 1
+    print(f"instructions: {found:,.0f} per request, {change:+.1%} of the {known:,} written down")
+    if abs(change) <= TOLERANCE:
+        return 0
+    print(
+        f"More than {TOLERANCE:.0%} apart. If that is meant, write it down: python benchmarks/instructions.py --record"
+    )
+    return 1
+
+
+def record() -> None:
+    """Write the figure of this interpreter down."""
+    figures: dict[str, int] = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
+    figures[interpreter()] = round(per_request("mixed"))
+    FIGURES.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", "utf-8")
+    print(f"written to {FIGURES.name}: {figures[interpreter()]:,} for {interpreter()}")
+
+
+def main() -> int:
+    """Feed, count, compare, or write down."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("case", nargs="?", default="mixed", choices=["text", "json", "browser", "mixed"])
     parser.add_argument("requests", nargs="?", type=int, default=2000)
     parser.add_argument("--count", action="store_true", help="count instructions under callgrind")
+    parser.add_argument("--check", action="store_true", help="and compare them with what was written down")
+    parser.add_argument("--record", action="store_true", help="and write them down for this interpreter")
     options = parser.parse_args()
-    if not options.count:
+    if options.check:
+        return check()
+    if not (options.count or options.record):
         uvloop.run(feed(options.case, options.requests))
-        return
+        return 0
     if shutil.which("valgrind") is None:
-        sys.exit("valgrind is not installed: apt-get install valgrind")
-    print(f"{options.case}: {per_request(options.case):,.0f} instructions per request")
+        print(HOW_TO_INSTALL, file=sys.stderr)
+        return 2
+    if options.record:
+        record()
+    else:
+        print(f"{options.case}: {per_request(options.case):,.0f} instructions per request")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
-    main()
+    sys.exit(main())

@@ -76,7 +76,7 @@ def test_a_page_gets_new_figures_and_keeps_its_words(record: Record) -> None:
     )
     text = up_to_date(page, {"py3.11": record}, {})
 
-    assert text.startswith("before\n<!-- figures: py3.11 text -->\n\n| GET / answers a text")
+    assert text.startswith("before\n<!-- figures: py3.11 text -->\n\n| GET /, a text")
     assert text.endswith("<!-- end -->\nbetween\n<!-- figures: py3.99 text -->\nkept\n<!-- end -->\nafter\n")
     assert "old" not in text
     assert text == up_to_date(text, {"py3.11": record}, {})

@@ -11,8 +11,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,15 +47,15 @@ def missing(what: str) -> NoReturn:
 
 
 @contextmanager
-def serving(*options: str, debug: bool = False) -> Iterator[str]:
-    """Serve the tour in a process of its own and yield its address."""
+def serving(*options: str, debug: bool = False, app: Path = TOUR) -> Iterator[str]:
+    """Serve the tour, or another application, in a process of its own and yield its address."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("COSTREL_")},
         "COSTREL_SECRET_KEY": "a key for the tests alone",
         "COSTREL_DEBUG": "1" if debug else "0",
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-c", RUN_COSTREL, "run", str(TOUR), "--port", "0", "--no-access-log", *options]
+    command = [sys.executable, "-c", RUN_COSTREL, "run", str(app), "--port", "0", "--no-access-log", *options]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
     )
@@ -173,3 +173,9 @@ def other_visitor(browser: Browser) -> Iterator[Visitor]:
     """Somebody else."""
     with visiting(browser) as found:
         yield found
+
+
+@pytest.fixture
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """What serves another application than the tour."""
+    return serving

@@ -21,6 +21,7 @@ from costrel.cli.logs import (
 )
 from costrel.cli.plan import ServePlan
 from costrel.cli.terminal import Paint
+from costrel.server import ServerSettings
 
 PLAIN = Paint(io.StringIO())
 
@@ -71,6 +72,23 @@ def test_a_start_is_told_in_four_lines(plan: ServePlan, last: str) -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_several_workers_are_counted() -> None:
+    """Each has a loop of its own."""
+    lines = start_lines(ServePlan(settings=ServerSettings(workers=4)), "127.0.0.1:8000", 40, PLAIN)
+
+    assert "  Workers   4 processes, one event loop each" == lines[1]
+
+
+def test_an_address_with_a_certificate_is_opened_with_https() -> None:
+    """Each of them."""
+    stream = io.StringIO()
+    announce = announce_start(ServePlan(settings=ServerSettings(tls_certificate_path="c.pem")), 40, stream)
+    announce("127.0.0.1:8000")
+    announce("[::1]:8000")
+
+    assert 2 == stream.getvalue().count("https://")
+
+
 def test_a_second_address_is_one_line_more() -> None:
     """`localhost` is two addresses, and the rest is not said twice."""
     stream = io.StringIO()
@@ -97,8 +115,10 @@ def test_a_socket_file_is_named_as_one() -> None:
     """Nobody opens a path with http."""
     stream = io.StringIO()
     announce_failure(stream, "/run/shop.sock")
+    announce_failure(stream, "shop.sock")
 
     assert "unix:/run/shop.sock shows this too. Waiting for a change." in stream.getvalue()
+    assert "unix:shop.sock shows this too." in stream.getvalue()
 
 
 def test_the_watch_notices_the_address_and_the_failure() -> None:
@@ -157,6 +177,15 @@ def test_a_request_is_one_readable_line(caplog: pytest.LogCaptureFixture) -> Non
 
     assert ["200", "GET", "/items", "12.3", "ms"] == caplog.messages[0].split()
     assert ["---", "-", "-"] == caplog.messages[1].split()
+
+
+def test_an_object_of_json_is_the_whole_line() -> None:
+    """A line of the access log in JSON has no date or level in front of it."""
+    line = LineFormatter(PLAIN, readable=False).format(
+        logging.LogRecord("costrel.access", logging.INFO, "x.py", 1, "%s", ('{"path": "/"}',), None)
+    )
+
+    assert '{"path": "/"}' == line
 
 
 @pytest.mark.security("L9")

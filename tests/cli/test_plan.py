@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from costrel.cli.plan import ServePlan
@@ -31,4 +32,17 @@ def test_a_plan_survives_the_way_to_another_process(
         since=since,
     )
 
+    assert plan == ServePlan.from_json(plan.to_json())
+
+
+def test_a_secret_goes_to_another_process_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text may stand on a command line, which everybody on the machine can read."""
+    monkeypatch.setenv("COSTREL_TLS_KEY_PASSWORD", "correct horse")
+    plan = ServePlan(
+        settings=ServerSettings(
+            tls_certificate_path="c.pem", tls_key_password="correct horse", proxy_protocol_networks=("::1",)
+        )
+    )
+
+    assert "correct horse" not in plan.to_json()
     assert plan == ServePlan.from_json(plan.to_json())

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from costrel import App
+from costrel.cli import invoke
 from costrel.cli.root import root
 
 BAD = "from costrel import App\napp = App(extensions=())\napp.add_route('x', print)\n"
@@ -18,7 +20,8 @@ GOOD = "from costrel import App\napp = App(extensions=())\n"
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
-        pytest.param(["good.py", "--workers", "2"], 2, "This version runs one process", id="workers"),
+        pytest.param(["good.py", "--workers", "2", "--reload"], 2, "are one process", id="workers-that-reload"),
+        pytest.param(["good.py", "--workers", "0"], 2, "COS-SERVER-001", id="no-workers"),
         pytest.param(["good.py", "--port", "70000"], 2, "COS-SERVER-001", id="a-port-out-of-range"),
         pytest.param(["good.py", "--port", "x"], 2, "is not a valid integer", id="a-port-that-is-no-number"),
         pytest.param(["good.py", "--threads", "0"], 2, "is not in the range", id="no-threads"),
@@ -73,6 +76,23 @@ def test_other_servers_are_for_production(folder: Path, arguments: list[str], sa
     result = CliRunner().invoke(root, arguments)
 
     assert said in result.output
+    assert 2 == result.exit_code
+
+
+def test_workers_are_for_production(folder: Path) -> None:
+    """Also those of the environment, which a shell may have from a deployment."""
+    (folder / "good.py").write_text(GOOD)
+    result = CliRunner().invoke(root, ["dev", "good.py", "--no-reload"], env={"COSTREL_WORKERS": "4"})
+
+    assert "Development and reload are one process: leave `--workers` out." in result.output
+    assert 2 == result.exit_code
+
+
+def test_workers_cannot_serve_an_application_that_is_here_already() -> None:
+    """They are processes of their own and import what they serve."""
+    result = invoke(App("here", extensions=()), ["run", "--workers", "2", "--port", "0"])
+
+    assert "Workers import the application themselves" in result.output
     assert 2 == result.exit_code
 
 

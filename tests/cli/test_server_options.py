@@ -24,7 +24,9 @@ def command(**_: object) -> None:
 OPTIONS = {parameter.name: parameter for parameter in command.params if isinstance(parameter, SectionOption)}
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(ServerSettings), ids=lambda field: field.name)
+@pytest.mark.parametrize(
+    "field", [field for field in dataclasses.fields(ServerSettings) if field.repr], ids=lambda field: field.name
+)
 def test_every_setting_is_a_flag_with_its_variable_default_and_help(field: dataclasses.Field[object]) -> None:
     """The name of the field is the name of the flag and of the variable."""
     option = OPTIONS[field.name]
@@ -34,7 +36,19 @@ def test_every_setting_is_a_flag_with_its_variable_default_and_help(field: datac
     assert option.help
     assert option.help.endswith(".")
     if field.default is not None and field.name != "graceful_timeout_seconds":
-        assert option.shown_default in (str(field.default), "on")
+        assert option.shown_default in (str(field.default), "on", "off", "")
+
+
+def test_a_secret_is_no_flag() -> None:
+    """A command line is anybody's to read."""
+
+    assert "tls_key_password" not in OPTIONS
+
+
+def test_networks_stand_between_commas() -> None:
+    """A flag takes several."""
+
+    assert ("10.0.0.0/8", "::1") == OPTIONS["proxy_protocol_networks"].type.convert("10.0.0.0/8, ::1,", None, None)
 
 
 def test_every_setting_has_help_in_its_docstring() -> None:

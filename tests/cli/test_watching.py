@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from costrel.cli import watching
-from costrel.cli.watching import is_source, iter_changes
+from costrel.cli.watching import is_page_part, is_source, iter_changes
 
 HERE = Path("/srv")
 
@@ -20,7 +20,7 @@ HERE = Path("/srv")
         pytest.param("/srv/shop/web/pages.py", True, id="a-module-deep-down"),
         pytest.param("/srv/pyproject.toml", True, id="settings"),
         pytest.param("/srv/.env", True, id="the-environment"),
-        pytest.param("/srv/templates/index.html", False, id="a-template-is-read-anew-anyway"),
+        pytest.param("/srv/templates/index.html", False, id="a-template"),
         pytest.param("/srv/shop.db", False, id="a-database"),
         pytest.param("/srv/.venv/lib/a.py", False, id="a-virtual-environment"),
         pytest.param("/srv/venv/lib/a.py", False, id="another-virtual-environment"),
@@ -34,6 +34,28 @@ def test_only_what_the_application_is_made_of_is_watched(path: str, expected: bo
     """A restart because of a cache or a database would be a nuisance."""
 
     assert expected is is_source(path, HERE)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param("/srv/templates/mail/welcome.txt", True, id="whatever-is-a-template"),
+        pytest.param("/srv/shop/static/logo.png", True, id="whatever-is-static"),
+        pytest.param("/srv/pages/index.html", True, id="a-page-elsewhere"),
+        pytest.param("/srv/assets/site.css", True, id="a-style-sheet-elsewhere"),
+        pytest.param("/srv/notes.txt", False, id="another-text"),
+        pytest.param("/srv/uploads/cat.png", False, id="what-the-application-writes"),
+        pytest.param("/srv/static/app.py", False, id="a-source"),
+        pytest.param("/srv/templates/.index.html.swp", False, id="what-an-editor-leaves"),
+        pytest.param("/srv/templates/index.html~", False, id="a-copy-of-an-editor"),
+        pytest.param("/srv/node_modules/a/static/a.css", False, id="packages-of-others"),
+        pytest.param("/elsewhere/static/a.css", False, id="another-folder"),
+    ],
+)
+def test_what_pages_are_made_of_is_watched(path: str, expected: bool) -> None:
+    """Templates and static files, wherever they lie, and nothing that a running application writes."""
+
+    assert expected is is_page_part(path, HERE)
 
 
 @pytest.fixture

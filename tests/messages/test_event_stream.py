@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from costrel.errors import ClientDisconnected
-from costrel.http import RequestHeaders
-from costrel.messages.event_stream import EventStream, ServerSentEvent, encode_event, read_last_event_id
+from costrel.messages.event_stream import EventStream, ServerSentEvent, encode_event
 
 
 @pytest.mark.capability("C041")
@@ -136,14 +135,58 @@ def test_it_ends_with_either_side(run, scripted, reason):
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, loop_state.begin_stopping if reason == "stopping" else exchange.disconnect)
         try:
-            await anext(iterator)
+            while True:
+                events.append((await anext(iterator)).partition(b" ")[0])
         except (StopAsyncIteration, ClientDisconnected) as error:
             events.append(type(error).__name__)
         await body.aclose()
 
     run(main)
 
-    assert (["closed", "StopAsyncIteration"] if reason == "stopping" else ["ClientDisconnected", "closed"]) == events
+    expected = ["closed", b"retry:", "StopAsyncIteration"] if reason == "stopping" else ["ClientDisconnected", "closed"]
+
+    assert expected == events
+
+
+@pytest.mark.security("R12")
+@pytest.mark.parametrize(
+    ("given", "shortest_seconds"), [pytest.param(None, 1, id="the-default"), pytest.param(5, 5, id="of-the-stream")]
+)
+def test_clients_of_a_server_that_stops_come_back_one_by_one(run, scripted, given, shortest_seconds):
+    """A stream that a stopping server ends says when to connect again: at another moment to each client."""
+
+    async def main(loop_state):
+        bodies = [
+            EventStream(iter(["a"]), retry_seconds=given).owned_by(scripted([], loop_state)).body for _ in range(20)
+        ]
+        for body in bodies:
+            aiter(body)
+        loop_state.begin_stopping()
+        return [[piece async for piece in body] for body in bodies]
+
+    answers = run(main)
+    milliseconds = [int(piece.removeprefix(b"retry: ")) for (piece,) in answers]
+
+    assert all(1000 * shortest_seconds <= value <= 2000 * shortest_seconds for value in milliseconds)
+    assert len(set(milliseconds)) > 1
+
+
+def test_the_time_to_wait_is_said_first(run, scripted):
+    """A stream with `retry_seconds` begins with it, before the generator has made anything."""
+
+    async def main(loop_state):
+        body = EventStream(iter(["a"]), retry_seconds=0.25).owned_by(scripted([], loop_state)).body
+        return [piece async for piece in body]
+
+    assert [b"retry: 250\n\n", b"data: a\n\n"] == run(main)
+
+
+@pytest.mark.parametrize("name", ["heartbeat_seconds", "retry_seconds"])
+@pytest.mark.parametrize("bad", [-1, float("nan")])
+def test_times_of_a_stream_are_times(name, bad):
+    """A time that cannot be waited is refused where the stream is made."""
+    with pytest.raises(ValueError, match=name):
+        EventStream(iter([]), **{name: bad})
 
 
 def test_a_generator_that_fails_aborts(run, scripted):
@@ -160,26 +203,3 @@ def test_a_generator_that_fails_aborts(run, scripted):
         await body.aclose()
 
     run(main)
-
-
-@pytest.mark.security("J14")
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        pytest.param(b"42", "42", id="plain"),
-        pytest.param("é".encode(), "é", id="UTF-8"),
-        pytest.param(b"x" * 1024, "x" * 1024, id="1024-bytes"),
-        pytest.param(b"x" * 1025, None, id="1025-bytes"),
-        pytest.param(b"\xff", None, id="no-UTF-8"),
-        pytest.param(b"a\0b", None, id="NUL"),
-        pytest.param(b"", None, id="empty"),
-    ],
-)
-def test_the_last_event_id_is_read_with_care(value, expected):
-    """What a client names as the last event is text of limited length, or nothing."""
-    assert expected == read_last_event_id(RequestHeaders.from_raw([(b"last-event-id", value)]))
-
-
-def test_there_need_be_no_last_event_id():
-    """A client that connects for the first time names none."""
-    assert read_last_event_id(RequestHeaders.from_raw([])) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -53,5 +54,45 @@ def test_a_file_that_became_shorter_aborts(run):
     async def main(_):
         with pytest.raises(CostrelError, match="shorter"):
             [piece async for piece in body_of(b"abc", FileSlice(0, 4))]
+
+    run(main)
+
+
+def test_somebody_else_may_send_the_beginning(run, tmp_path):
+    """What `transfer` has sent is not read again; it is told where to go on, and what is left is read."""
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    calls = []
+
+    def send(descriptor, offset, count):
+        calls.append((os.pread(descriptor, count, offset), offset, count))
+        return count - 1
+
+    async def main(loop_state):
+        about = path.stat()
+        body = FileBody(OpenFile.owning(path.open("rb")), (FileSlice(2, 7),), size_bytes=10, mtime_ns=about.st_mtime_ns)
+        body.attach(loop_state.files)
+        sent = [await body.transfer(send, 4), await body.transfer(send, 100)]
+        rest = [piece async for piece in body]
+        await body.aclose()
+        return sent, rest
+
+    assert ([3, 3], [b"8"]) == run(main)
+    assert [(b"2345", 2, 4), (b"5678", 5, 4)] == calls
+
+
+@pytest.mark.security("B21")
+def test_a_file_that_was_changed_is_not_transferred(run, tmp_path):
+    """`transfer` looks at the file first, and refuses one that is another by now; a body of several parts as well."""
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+
+    async def main(_):
+        body = FileBody(OpenFile.owning(path.open("rb")), (FileSlice(0, 10),), size_bytes=10, mtime_ns=1)
+        with pytest.raises(CostrelError, match="changed"):
+            await body.transfer(lambda *place: place[2], 10)
+        await body.aclose()
+        with pytest.raises(ValueError, match="several parts"):
+            await body_of(b"abc", b"head", FileSlice(0, 3)).transfer(lambda *place: place[2], 10)
 
     run(main)

@@ -30,7 +30,9 @@ def test_a_request_is_what_came(request_of):
     assert ({"a": "1", "b": "2"}, "example.org") == (dict(request.cookies), request.host)
     assert ("text/plain", None, ("192.0.2.1", 1)) == (request.content_type, request.content_length, request.client)
     assert "/a%20b" in str(request.url)
+    assert request.known_id is None
     assert 16 == len(request.id) == len({*[request.id]}.pop())
+    assert request.id == request.known_id
     assert not hasattr(request, "__wrapped__")
 
 

@@ -339,6 +339,7 @@ def test_listeners_are_told_what_became_of_a_request() -> None:
         "path": "/",
         "route": "-",
         "handler": "-",
+        "request_id": None,
         "mount": "",
         "status_code": 201,
         "bytes_sent": 7,

@@ -98,6 +98,9 @@ class MemoryTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self.unsent_bytes
 
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
     def pause_reading(self) -> None:
         self.is_paused = True
 
@@ -142,7 +145,7 @@ class Wire:
                     await asyncio.sleep(0)
                 if self.transport.is_over or self.transport.is_paused:
                     return
-                self.connection.data_received(piece[start : start + 262144])
+                self.transport.protocol.data_received(piece[start : start + 262144])
         await self.settle()
 
     async def settle(self, turns: int = 40) -> None:

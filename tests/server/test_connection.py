@@ -264,6 +264,75 @@ def test_concurrency_limit_is_503(kit: Any) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.capability("X38")
+@pytest.mark.parametrize(
+    ("before", "after", "statuses"),
+    [
+        pytest.param(b"", GET % 1, [200], id="a-connection-that-is-new"),
+        pytest.param(GET % 1, GET % 2, [200, 503], id="a-connection-that-is-kept"),
+        pytest.param(GET % 1 + (GET % 2)[:9], (GET % 2)[9:], [200, 200], id="a-head-that-has-begun"),
+        pytest.param(GET % 1 + (GET % 2)[:9], (GET % 2)[9:] + GET % 3, [200, 200, 503], id="a-request-behind-it"),
+    ],
+)
+def test_requests_that_come_after_the_stop_are_refused(
+    kit: Any, before: bytes, after: bytes, statuses: list[int]
+) -> None:
+    """What had begun to arrive is answered; the last answer of the connection says that it is the last."""
+
+    async def main() -> None:
+        async with kit.wire() as wire:
+            await wire.send(before)
+            wire.core.begin_stopping(refuses_requests=True)
+            await wire.send(after)
+
+            assert statuses == wire.statuses
+            assert 1 == wire.text.count(b"connection: close\r\n")
+            assert statuses.count(503) == wire.text.count(b"retry-after: 1\r\n")
+            assert wire.is_closed
+
+    asyncio.run(main())
+
+
+def test_pipelined_requests_are_answered_when_the_server_stops(kit: Any) -> None:
+    """Those that have arrived, each in its turn, and only the last of them ends the connection."""
+
+    async def main() -> None:
+        gate = asyncio.Event()
+
+        async def handler(request: Any) -> Any:
+            await gate.wait()
+            return kit.Response(request.path.encode())
+
+        async with kit.wire(handler) as wire:
+            await wire.send(GET % 1 + GET % 2 + GET % 3)
+            wire.core.begin_stopping(refuses_requests=True)
+            gate.set()
+            await wire.settle()
+
+            assert [200, 200, 200] == wire.statuses
+            assert wire.text.endswith(b"/3")
+            assert b"connection: close\r\n" in wire.text.rpartition(b"/2")[2]
+            assert b"connection: close\r\n" not in wire.text.rpartition(b"/2")[0]
+
+    asyncio.run(main())
+
+
+def test_whoever_hands_over_answers_what_still_comes(kit: Any) -> None:
+    """A kept connection ends with the answer to its next request, which nobody refuses."""
+
+    async def main() -> None:
+        async with kit.wire() as wire:
+            await wire.send(GET % 1)
+            wire.core.begin_stopping(refuses_requests=False)
+            await wire.send(GET % 2)
+
+            assert [200, 200] == wire.statuses
+            assert b"connection: close\r\n" in wire.text.rpartition(b"HTTP/1.1")[2]
+            assert wire.is_closed
+
+    asyncio.run(main())
+
+
 def test_idle_connections_are_shed_first(kit: Any) -> None:
     """At the limit the longest idle connection goes; when none is idle the new one gets 503."""
 
@@ -441,15 +510,16 @@ def test_client_disconnected_is_no_exception(kit: Any) -> None:
 
 
 @pytest.mark.security("A44")
-def test_websocket_handshake_is_501_for_now(kit: Any) -> None:
-    """A proper handshake is answered with 501 and a close, and no handler sees it."""
+@pytest.mark.security("J12")
+def test_bytes_behind_a_handshake_are_refused(kit: Any) -> None:
+    """What comes before the answer is neither a frame nor a request: 400 and a close, and no handler sees it."""
     handshake = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
     async def main() -> None:
         async with kit.wire() as wire:
             await wire.send(handshake + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
 
-            assert [501] == wire.statuses
+            assert [400] == wire.statuses
             assert [] == wire.application.requests
             assert wire.is_closed
 

@@ -99,6 +99,22 @@ def test_end_of_the_last_request_is_noticed(kit: Any) -> None:
     asyncio.run(main())
 
 
+def test_a_number_of_requests_is_told_once(kit: Any) -> None:
+    """At its start, for a process that is then replaced."""
+
+    async def main() -> None:
+        told: list[int] = []
+        async with kit.wire() as wire:
+            wire.core.call_when_worn_out(3, lambda: told.append(len(wire.application.requests)))
+            for number in range(5):
+                await wire.send(GET % number)
+
+            assert [2] == told
+            assert [200] * 5 == wire.statuses
+
+    asyncio.run(main())
+
+
 def test_event_of_a_request(kit: Any) -> None:
     """The event of a request names what was asked, what answered, and how long it took."""
 
@@ -119,6 +135,7 @@ def test_event_of_a_request(kit: Any) -> None:
                 "status_code": 200,
                 "http_version": "1.1",
                 "client": "192.0.2.1",
+                "request_id": None,
             } == {name: fields[name] for name in fields if name != "request"}
 
     asyncio.run(main())

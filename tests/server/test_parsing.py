@@ -260,12 +260,24 @@ def test_count_limit(carrier: Carrier, count: int, is_over: bool) -> None:
         assert (431 if is_over else None) == outcome(parse(carrier, *slices))
 
 
+BEFORE = (
+    b"",
+    b"GET / HTTP/1.1\r\n" + HOST + b"\r\n",
+    b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3000\r\n\r\n" + b"x" * 3000,
+)
+
+
 @given(
-    st.integers(20, 60), st.integers(20, 60), st.integers(20, 60), st.integers(1, 5), st.integers(1, 200), st.booleans()
+    st.integers(20, 60),
+    st.integers(20, 60),
+    st.integers(20, 60),
+    st.integers(1, 5),
+    st.integers(1, 4000),
+    st.sampled_from(BEFORE),
 )
 @settings(max_examples=150, deadline=None)
 def test_limits_together(
-    carrier: Carrier, line: int, one: int, two: int, count: int, piece: int, is_behind_another: bool
+    carrier: Carrier, line: int, one: int, two: int, count: int, piece: int, before: bytes
 ) -> None:
     """A head is taken exactly when each of its limits is kept, however it comes and whatever came before."""
     limits = ParserLimits.of(
@@ -274,12 +286,11 @@ def test_limits_together(
     lines = [HOST, field_line(one), field_line(two), b"A: 1\r\n", b"B: 1\r\n"][:count]
     data = request_line(line) + b"".join(lines) + b"\r\n"
     fits = line <= 40 and len(b"".join(lines)) <= 90 and max(map(len, lines)) <= 45 and len(lines) <= 3
-    before = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n" if is_behind_another else b""
     whole = before + data
     parser = parse(carrier, *[whole[at : at + piece] for at in range(0, len(whole), piece)], limits=limits)
 
     assert fits == (parser.waiting[-1].refusal is None)
-    assert 1 + is_behind_another == len(parser.waiting)
+    assert 1 + bool(before) == len(parser.waiting)
 
 
 def chunked(*parts: bytes) -> bytes:
@@ -452,3 +463,24 @@ def test_an_idle_connection_keeps_little(carrier: Carrier, slices: list[bytes]) 
     ]
 
     assert len(repr(kept)) < 1000
+
+
+@pytest.mark.parametrize("body_bytes", [0, 1, 2000, 15_000])
+def test_end_of_a_body_is_not_counted_as_a_head(carrier: Carrier, body_bytes: int) -> None:
+    """A head that begins in the same slice as a body ends in, and ends in a later one, is as long as it is."""
+    limits = ParserLimits.of(ServerSettings(max_request_line_bytes=40, max_header_bytes=90, max_header_field_bytes=45))
+    first = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % body_bytes
+    second = b"GET /2 HTTP/1.1\r\n" + HOST + b"\r\n"
+    parser = parse(carrier, first, b"x" * body_bytes + second[:20], second[20:], limits=limits)
+
+    assert [None, None] == [exchange.refusal for exchange in parser.waiting]
+
+
+@pytest.mark.parametrize("line", [b"GET / RTSP/1.0", b"GET / ICE/1.0"], ids=["rtsp", "ice"])
+def test_another_protocol_is_not_excused_by_the_request_behind_it(carrier: Carrier, line: bytes) -> None:
+    """In one read, the line of the request that follows is not taken for the line of the one before it."""
+    plain = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+    other = line + b"\r\n" + HOST + b"\r\n"
+    better = b"GET / HTTP/1.0\r\n" + HOST + b"\r\n"
+
+    assert [False, True] == [view[0] == "refused" for view in views(parse(carrier, plain + other + better))]

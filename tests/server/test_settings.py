@@ -34,6 +34,21 @@ from costrel.server.settings import ServerSettings
         {"access_log": 1},
         {"uds": "/tmp/s", "fd": 3},
         {"ws_compression": "gzip"},
+        {"access_log_format": "xml"},
+        {"workers": 0},
+        {"max_requests": -1},
+        {"max_requests_per_connection": 1.5},
+        {"max_event_loop_delay_seconds": -0.1},
+        {"liveness_path": "healthz"},
+        {"readiness_path": "/ready?now"},
+        {"readiness_path": "/a%20b"},
+        {"liveness_path": "/z", "readiness_path": "/z"},
+        {"tls_key_path": "key.pem"},
+        {"tls_key_password": "correct horse"},
+        {"proxy_protocol": 1},
+        {"proxy_protocol_networks": "10.0.0.0/8"},
+        {"proxy_protocol_networks": ("10.0.0.0/99",)},
+        {"proxy_protocol_networks": (1,)},
     ],
     ids=str,
 )
@@ -43,6 +58,26 @@ def test_wrong_values(values: dict[str, Any]) -> None:
         ServerSettings(**values)
 
     assert any(f"`{name}`" in str(caught.value) for name in values)
+
+
+def test_password_is_never_shown() -> None:
+    """Neither by the settings themselves nor by an error about it."""
+    settings = ServerSettings(tls_certificate_path="c.pem", tls_key_password="correct horse")
+    with pytest.raises(ConfigurationError) as caught:
+        ServerSettings(tls_key_password="correct horse")
+
+    assert "correct horse" == settings.tls_key_password
+    assert "correct horse" not in repr(settings)
+    assert "correct horse" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["max_requests_per_connection", "max_requests", "max_requests_jitter", "max_event_loop_delay_seconds"]
+)
+def test_what_0_switches_off(name: str) -> None:
+    """These are off unless they are set, and 0 says so."""
+
+    assert ServerSettings() == ServerSettings(**{name: 0})
 
 
 @pytest.mark.parametrize("port", [0, 1, 65_535])
@@ -59,15 +94,25 @@ def test_environment() -> None:
         "COSTREL_ACCESS_LOG": "off",
         "COSTREL_UDS": "/run/s",
         "COSTREL_DEBUG": "1",
+        "COSTREL_PROXY_PROTOCOL_NETWORKS": "10.0.0.0/8, ::1",
     }
     settings = ServerSettings.from_environment(environ, port=1)
 
-    assert (1, 2.5, False, "/run/s") == (
+    assert (1, 2.5, False, "/run/s", ("10.0.0.0/8", "::1")) == (
         settings.port,
         settings.header_timeout_seconds,
         settings.access_log,
         settings.uds,
+        settings.proxy_protocol_networks,
     )
+
+
+@pytest.mark.parametrize("text", ['["10.0.0.0/8", "::1"]', "10.0.0.0/8,::1", " 10.0.0.0/8 , ::1 ,"])
+def test_lists_in_the_environment(text: str) -> None:
+    """A list is JSON, or stands between commas."""
+    settings = ServerSettings.from_environment({"COSTREL_PROXY_PROTOCOL_NETWORKS": text})
+
+    assert ("10.0.0.0/8", "::1") == settings.proxy_protocol_networks
 
 
 @pytest.mark.parametrize(
@@ -79,6 +124,7 @@ def test_environment() -> None:
         ("ACCESS_LOG", "maybe"),
         ("BODY_TIMEOUT_SECONDS", "soon"),
         ("BODY_TIMEOUT_SECONDS", "nan"),
+        ("PROXY_PROTOCOL_NETWORKS", "[1"),
     ],
 )
 def test_environment_that_cannot_be_read(name: str, text: str) -> None:

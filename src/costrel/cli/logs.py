@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import IO
 
+from costrel.cli.log_queue import QueuedLog
 from costrel.cli.plan import ServePlan
 from costrel.cli.terminal import Paint
 from costrel.cli.tracebacks import format_exception
@@ -28,6 +29,7 @@ __all__ = [
 LISTENING = "listening address=%s"
 _START_FAILED = "start_failed"
 _MAX_PATH_LENGTH = 200
+_OWN_PATHS = "/_costrel/"
 _LEVEL_STYLES = {"WARNING": ("yellow",), "ERROR": ("red",), "CRITICAL": ("red", "bold")}
 
 
@@ -47,6 +49,8 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the exception."""
         message = record.getMessage()
+        if record.name == "costrel.access" and message.startswith("{"):
+            return message  # an object of JSON, which has its date in it
         if self._readable:
             clock = self._paint(time.strftime("%H:%M:%S", time.localtime(record.created)), "dim")
             if record.name == "costrel.access":
@@ -98,7 +102,7 @@ def announce_start(plan: ServePlan, threads: int, stream: IO[str]) -> Callable[[
         if plan.reason:
             text = "" if has_announced else paint(f"  Reloaded in {_since(plan)}: {plan.reason}", "cyan")
         elif has_announced:
-            text = f"  {'':8}  {_url_of(address)}"
+            text = f"  {'':8}  {_url_of(address, plan)}"
         else:
             text = "\n".join(["", *start_lines(plan, address, threads, paint), ""])
         if text:
@@ -131,17 +135,19 @@ def start_lines(plan: ServePlan, address: str, threads: int, paint: Callable[...
         mode = paint("debug", "yellow") + ": error pages show the code" + (", files reload" if plan.reloads else "")
     else:
         mode = paint("production", "green") + (", files reload" if plan.reloads else "")
+    workers = plan.settings.workers
     rows = {
-        "Address": f"{paint(_url_of(address), 'bold')}  (Ctrl+C stops it)",
-        "Workers": "1 process, one event loop",
+        "Address": f"{paint(_url_of(address, plan), 'bold')}  (Ctrl+C stops it)",
+        "Workers": "1 process, one event loop" if workers == 1 else f"{workers} processes, one event loop each",
         "Threads": f"{threads} for handlers that block",
         "Mode": mode,
     }
     return [f"  {paint(f'{name:8}', 'dim')}  {value}" for name, value in rows.items()]
 
 
-def _url_of(address: str) -> str:
-    return f"unix:{address}" if address.startswith("/") else f"http://{address}"
+def _url_of(address: str, plan: ServePlan | None = None) -> str:
+    scheme = "https" if plan is not None and plan.settings.tls_certificate_path is not None else "http"
+    return f"{scheme}://{address}" if address.rpartition(":")[2].isdigit() else f"unix:{address}"
 
 
 class DevelopmentAccessLog:
@@ -158,7 +164,9 @@ class DevelopmentAccessLog:
         self._paint = paint
 
     def __call__(self, fields: Mapping[str, object]) -> None:
-        """Write the line of one request."""
+        """Write the line of one request, unless it was the page reload's own."""
+        if str(fields.get("path", "")).startswith(_OWN_PATHS):
+            return
         status_code = fields.get("status_code")
         status = f"{status_code:3d}" if isinstance(status_code, int) and status_code else "---"
         style = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}.get(status[0], "dim")
@@ -190,7 +198,8 @@ def set_up_logging(stream: IO[str], *, readable: bool) -> None:
         # A `logging.config.dictConfig` in the application disables every logger that existed before it.
         logging.getLogger(name).disabled = False
     if not logger.hasHandlers():
-        handler = logging.StreamHandler(stream)
+        # SECURITY: whoever reads the log of a service may stop to do so, and no request may wait for that.
+        handler = logging.StreamHandler(stream) if readable else QueuedLog(stream.fileno())
         handler.setFormatter(LineFormatter(Paint(stream), readable=readable))
         handler.addFilter(lambda record: record.msg not in (LISTENING, _START_FAILED))
         logger.addHandler(handler)

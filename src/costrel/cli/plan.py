@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -35,11 +36,16 @@ class ServePlan:
     since: float = 0.0
 
     def to_json(self) -> str:
-        """Return it as text for another process."""
-        return json.dumps(dataclasses.asdict(self))
+        """Return it as text for another process; a secret goes there in the environment, where it came from."""
+        values = dataclasses.asdict(self)
+        for secret in [one.name for one in dataclasses.fields(ServerSettings) if not one.repr]:
+            # SECURITY: the text may stand on a command line, which everybody on the machine can read.
+            del values["settings"][secret]
+        return json.dumps(values)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return what `to_json` wrote."""
+        """Return what `to_json` wrote, with the secrets of the environment."""
         values = json.loads(text)
-        return cls(**{**values, "settings": ServerSettings(**values["settings"])})
+        settings = ServerSettings.from_environment(os.environ, **values["settings"])
+        return cls(**{**values, "settings": settings})

@@ -1,5 +1,8 @@
 """The parent of `costrel dev`: it holds the listening socket, watches the files, and never imports the application.
 
+A changed source starts the application anew. A changed template or static file does not; the application is told, and
+tells the pages that are open.
+
 Because the socket is the parent's, the port stays taken and no browser is refused while the application starts anew:
 its connection waits in the kernel. The next process imports the framework while the one before it still ends, which
 is bounded: streams are told to stop, then there is half a second, then it is killed.
@@ -21,10 +24,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from costrel.cli.child import GO
+from costrel.cli.child import GO, PAGES_CHANGED
 from costrel.cli.plan import ServePlan
 from costrel.cli.terminal import Paint
-from costrel.cli.watching import has_notifications, iter_changes
+from costrel.cli.watching import has_notifications, is_source, iter_changes
 from costrel.server import ServerSettings
 
 __all__ = ["Reloader", "open_listening_socket"]
@@ -45,7 +48,7 @@ class Reloader:
     def __init__(self, plan: ServePlan, listening: socket.socket, folders: Iterable[Path]) -> None:
         self._plan = replace(plan, settings=replace(plan.settings, fd=listening.fileno(), uds=None))
         self._listening = listening
-        self._folders = list(folders)
+        self._folders = [folder.resolve() for folder in folders]
         self._stop = threading.Event()
         self._paint = Paint(sys.stderr)
         self._child: _Child | None = None
@@ -56,10 +59,13 @@ class Reloader:
             print(self._paint(_WITHOUT_NOTIFICATIONS, "dim"), file=sys.stderr)
         with self._signals():
             self._child = self._start(self._plan)
-            self._child.go()
+            self._child.tell(GO)
             for changed in iter_changes(self._folders, self._stop):
-                if changed:
-                    self._restart(_name_of(changed))
+                sources = {path for path in changed if self._is_source(path)}
+                if sources:
+                    self._restart(_name_of(sources))
+                elif changed and self._child is not None:
+                    self._child.tell(PAGES_CHANGED)
                 elif self._child is not None and self._child.exit_code is not None:
                     self._tell_end(self._child.exit_code)
                     self._child.stop(self._patience_seconds)
@@ -67,6 +73,9 @@ class Reloader:
             if self._child is not None:
                 self._child.stop(self._patience_seconds)
         return 0
+
+    def _is_source(self, path: Path) -> bool:
+        return any(is_source(path, folder) for folder in self._folders)
 
     @property
     def _patience_seconds(self) -> float:
@@ -81,7 +90,7 @@ class Reloader:
         if self._child is not None and self._child.stop(self._patience_seconds):
             print(self._paint("  The application did not stop in time and was killed.", "yellow"), file=sys.stderr)
         self._child = following
-        following.go()
+        following.tell(GO)
 
     def _tell_end(self, exit_code: int) -> None:
         """Say that the application ended by itself; after Ctrl+C nothing needs to be said."""
@@ -124,10 +133,10 @@ class _Child:
         """The exit code, negative for a signal; `None` while it runs."""
         return self._process.poll()
 
-    def go(self) -> None:
-        """Let it import the application."""
+    def tell(self, word: bytes) -> None:
+        """Send it one of the words of `costrel.cli.child`."""
         try:
-            os.write(self._lifeline, GO)
+            os.write(self._lifeline, word)
         except BrokenPipeError:  # it has died; its exit code tells
             pass
 

@@ -16,6 +16,7 @@ from costrel.cli.reload import Reloader, open_listening_socket
 from costrel.cli.server_options import OWN_SERVER, engine_option, process_options, server_options, settings_from
 from costrel.cli.serving import describe_failure, load_for, serve_plan
 from costrel.cli.source import AppSource, StartFailed, app_argument, failure_of, source_of
+from costrel.cli.workers import needs_supervisor, serve_with_workers
 from costrel.errors import ConfigurationError
 
 __all__ = ["make_plan", "run_command", "serve_with_reload"]
@@ -37,10 +38,22 @@ def run_command(context: click.Context, /, app: str | None, server: str, reload:
     """
     if server != OWN_SERVER and reload:
         raise click.UsageError("Reload is for our own server: leave `--server` or `--reload` out.")
-    plan = make_plan(source_of(context, app), given, reload=reload)
+    source = source_of(context, app)
+    plan = make_plan(source, given, reload=reload)
     if server != OWN_SERVER:
         context.exit(_run_other(server, plan))
-    context.exit(serve_with_reload(plan) if reload else serve_plan(plan))
+    if reload:
+        context.exit(serve_with_reload(plan))
+    if not needs_supervisor(plan):
+        context.exit(serve_plan(plan))
+    if source.is_named and source.text is None:
+        raise click.UsageError("Workers import the application themselves: name it, as in `costrel run shop.web:app`.")
+    try:
+        context.exit(serve_with_workers(plan))
+    except OSError as error:
+        raise StartFailed(describe_failure(error)) from error
+    except ConfigurationError as error:
+        raise failure_of(error) from error
 
 
 def make_plan(
@@ -52,14 +65,16 @@ def make_plan(
         CommandFailed: with exit code 2, a value is no sensible setting.
         click.UsageError: it asks for what this version or this system does not have.
     """
-    if given["workers"] > 1:
-        raise click.UsageError("This version runs one process: leave `--workers` out, and use `--threads` for more.")
     if reload and os.name != "posix":
         raise click.UsageError("Reload needs a POSIX system: add `--no-reload`.")
     try:
         settings = settings_from(given, **defaults)
     except ConfigurationError as error:
         raise failure_of(error) from error
+    if settings.workers > 1 and (reload or debug):
+        raise click.UsageError("Development and reload are one process: leave `--workers` out.")
+    if settings.workers > 1 and os.name != "posix":
+        raise click.UsageError("Workers need a POSIX system: leave `--workers` out.")
     return ServePlan(app=source.text, settings=settings, threads=given["threads"], debug=debug, reloads=reload)
 
 

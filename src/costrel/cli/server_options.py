@@ -2,7 +2,7 @@
 
 The field ``header_timeout_seconds`` is the flag ``--header-timeout-seconds`` and the variable
 ``COSTREL_HEADER_TIMEOUT_SECONDS``; its default comes from the class and its help from the docstring. `ServerSettings`
-reads the environment and checks every value.
+reads the environment and checks every value. A field that its ``repr`` leaves out is a secret and has no flag.
 """
 
 from __future__ import annotations
@@ -28,9 +28,35 @@ F = TypeVar("F", bound=Callable[..., object])
 OWN_SERVER = "costrel"
 PROCESS = "Process"
 LISTENING = "Where it listens"
+WATCHING = "Logs and health"
+TLS = "TLS and proxies"
 LIMITS = "Limits and times"
-_LISTENING_FIELDS = frozenset({"host", "port", "uds", "fd", "backlog", "access_log"})
-_TYPES: Mapping[type, click.ParamType[Any]] = {str: click.STRING, int: click.INT, float: click.FLOAT}
+_SECTIONS: Mapping[str, frozenset[str]] = {
+    PROCESS: frozenset({"workers", "worker_timeout_seconds", "max_requests", "max_requests_jitter"}),
+    LISTENING: frozenset({"host", "port", "uds", "fd", "backlog"}),
+    WATCHING: frozenset({"access_log", "access_log_format", "liveness_path", "readiness_path"}),
+    TLS: frozenset({"tls_certificate_path", "tls_key_path", "proxy_protocol", "proxy_protocol_networks"}),
+}
+
+
+class _Words(click.ParamType[tuple[str, ...]]):
+    """Texts between commas."""
+
+    name = "text,…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:  # click passes what it has
+        """Split the text."""
+        return tuple(word.strip() for word in str(value).split(",") if word.strip())
+
+
+_TYPES: Mapping[type, click.ParamType[Any]] = {
+    str: click.STRING,
+    int: click.INT,
+    float: click.FLOAT,
+    tuple: _Words(),
+}
 _ARGUMENT = re.compile(r"(\w+): (.*)")
 
 
@@ -45,12 +71,13 @@ def server_options(**defaults: object) -> Callable[[F], F]:
     options = [
         _option_of(field, hints[field.name], helps.get(field.name, ""), defaults.get(field.name, field.default))
         for field in dataclasses.fields(ServerSettings)
+        if field.repr
     ]
     return lambda command: _with_options(command, options)
 
 
 def process_options(*, reload: bool) -> Callable[[F], F]:
-    """Return what adds ``--workers``, ``--threads`` and ``--reload`` to a command.
+    """Return what adds ``--threads`` and ``--reload`` to a command.
 
     Args:
         reload: whether a change of a file starts the application anew unless the command line says otherwise.
@@ -58,21 +85,10 @@ def process_options(*, reload: bool) -> Callable[[F], F]:
     threads = next(field for field in dataclasses.fields(AppSettings) if field.name == "threads")
     options = [
         SectionOption(
-            ["--workers"],
-            type=click.IntRange(min=1),
-            metavar="INTEGER",
-            default=1,
-            envvar="COSTREL_WORKERS",
-            help="Processes; this version runs one.",
-            section=PROCESS,
-            env="COSTREL_WORKERS",
-            shown_default="1",
-        ),
-        SectionOption(
             ["--threads"],
             type=click.IntRange(min=1),
             metavar="INTEGER",
-            help=_sentence(argument_help(AppSettings)["threads"]),
+            help=_sentence(argument_help(AppSettings).get("threads", "")),
             section=PROCESS,
             env="COSTREL_THREADS",
             shown_default=str(threads.default),
@@ -139,16 +155,17 @@ def argument_help(cls: type) -> dict[str, str]:
 def _option_of(field: dataclasses.Field[Any], hint: Any, help_text: str, default: object) -> SectionOption:
     """Make the option of one field."""
     flag = field.name.replace("_", "-")
-    plain = next(iter(get_args(hint)), hint) if get_origin(hint) is not Literal else hint
+    origin = get_origin(hint)
+    plain = hint if origin is Literal else tuple if origin is tuple else next(iter(get_args(hint)), hint)
     is_flag = plain is bool
-    choices = get_args(hint) if get_origin(hint) is Literal else ()
-    shown = "" if default is None else ("on" if default is True else str(default))
+    choices = get_args(hint) if origin is Literal else ()
+    shown = ("on" if default else "off") if is_flag else "" if default in (None, ()) else str(default)
     return SectionOption(
         [f"--{flag}/--no-{flag}"] if is_flag else [f"--{flag}"],
         type=click.BOOL if is_flag else click.Choice([str(choice) for choice in choices]) if choices else _TYPES[plain],
         default=None,
         help=_sentence(help_text),
-        section=LISTENING if field.name in _LISTENING_FIELDS else LIMITS,
+        section=next((section for section, names in _SECTIONS.items() if field.name in names), LIMITS),
         env=f"COSTREL_{field.name.upper()}",
         shown_default=shown,
     )

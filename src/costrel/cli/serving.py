@@ -21,7 +21,7 @@ from costrel.cli.plan import ServePlan
 from costrel.cli.terminal import Paint
 from costrel.cli.tracebacks import format_exception, user_place
 from costrel.errors import ProgrammerError
-from costrel.server import START_FAILED, AccessLog, run
+from costrel.server import START_FAILED, AccessLog, Attendant, run
 
 __all__ = ["describe_failure", "exit_code_of", "highlight", "load_for", "print_failure", "serve_app", "serve_plan"]
 
@@ -71,13 +71,16 @@ def load_for(plan: ServePlan) -> App:
     return app
 
 
-def serve_app(app: App, plan: ServePlan, announce: Callable[[str], None]) -> tuple[int, BaseException | None]:
+def serve_app(
+    app: App, plan: ServePlan, announce: Callable[[str], None], attendant: Attendant | None = None
+) -> tuple[int, BaseException | None]:
     """Serve a built application until it is stopped.
 
     Args:
         app: what is served.
         plan: how.
         announce: called with each address that it listens on.
+        attendant: who may stop it; `None` for signals.
 
     Returns:
         The exit code, and what stopped the start, if something did.
@@ -86,13 +89,15 @@ def serve_app(app: App, plan: ServePlan, announce: Callable[[str], None]) -> tup
     watch = ServerWatch(announce)
     logger = logging.getLogger("costrel.server")
     logger.addHandler(watch)
-    log = AccessLog() if plan.settings.access_log and not plan.debug else None
+    log = None
+    if plan.settings.access_log and not plan.debug:
+        log = AccessLog(line_format=plan.settings.access_log_format)
     if log is not None:
         app.events.add("request_finished", log)
     elif plan.settings.access_log:
         app.events.add("request_finished", DevelopmentAccessLog(Paint(sys.stderr)))
     try:
-        return run(app, plan.settings), watch.failure
+        return run(app, plan.settings, attendant=attendant), watch.failure
     finally:
         logger.removeHandler(watch)
         if log is not None:

@@ -1,4 +1,7 @@
-"""Which source files changed: told by the system through watchfiles, or found by looking twice a second.
+"""Which files of an application changed: told by the system through watchfiles, or found by looking twice a second.
+
+There are two kinds: sources, for which the application starts anew, and what pages are made of, templates and static
+files, which are read anew anyway.
 
 Looking takes at most a tenth of one core: in a very large tree it happens less often.
 """
@@ -13,10 +16,12 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["has_notifications", "is_source", "iter_changes"]
+__all__ = ["has_notifications", "is_page_part", "is_source", "iter_changes"]
 
 _SUFFIXES = frozenset({".py", ".toml"})
 _NAMES = frozenset({".env"})
+_PAGE_SUFFIXES = frozenset({".css", ".htm", ".html", ".j2", ".jinja", ".jinja2", ".js", ".mjs", ".svg"})
+_PAGE_FOLDERS = frozenset({"static", "templates"})
 _IGNORED_FOLDERS = frozenset(
     {
         "__pycache__",
@@ -47,17 +52,33 @@ def is_source(path: str | Path, folder: Path) -> bool:
     Hidden folders, virtual environments, caches and what builds leave behind are not.
     """
     path = Path(path)
+    return _folders_between(path, folder) is not None and (path.suffix in _SUFFIXES or path.name in _NAMES)
+
+
+def is_page_part(path: str | Path, folder: Path) -> bool:
+    """Whether a file below `folder` is one that pages are made of, by its suffix or because of where it lies."""
+    path = Path(path)
+    folders = _folders_between(path, folder)
+    if folders is None or path.name.startswith(".") or path.name.endswith("~") or is_source(path, folder):
+        return False
+    return path.suffix in _PAGE_SUFFIXES or not _PAGE_FOLDERS.isdisjoint(folders)
+
+
+def _folders_between(path: Path, folder: Path) -> tuple[str, ...] | None:
+    """Return the names of the folders between the two; `None` when the file is of no interest because of them."""
     try:
-        parts = path.relative_to(folder).parts
+        folders = path.relative_to(folder).parts[:-1]
     except ValueError:
-        return False
-    if any(part.startswith(".") or part in _IGNORED_FOLDERS for part in parts[:-1]):
-        return False
-    return path.suffix in _SUFFIXES or path.name in _NAMES
+        return None
+    return None if any(name.startswith(".") or name in _IGNORED_FOLDERS for name in folders) else folders
+
+
+def _is_watched(path: str | Path, folder: Path) -> bool:
+    return is_source(path, folder) or is_page_part(path, folder)
 
 
 def iter_changes(folders: Iterable[Path], stop: threading.Event) -> Iterator[set[Path]]:
-    """Yield the source files that changed, until `stop` is set; now and then an empty set.
+    """Yield the files that changed, of both kinds, until `stop` is set; now and then an empty set.
 
     Args:
         folders: watched with everything below them.
@@ -81,7 +102,7 @@ def _told(folders: list[Path], stop: threading.Event) -> Iterator[set[Path]]:
     watchfiles = importlib.import_module("watchfiles")
     for changes in watchfiles.watch(
         *folders,
-        watch_filter=lambda _, path: any(is_source(path, folder) for folder in folders),
+        watch_filter=lambda _, path: any(_is_watched(path, folder) for folder in folders),
         stop_event=stop,
         debounce=_MAX_SETTLE_MILLISECONDS,
         step=_SETTLE_MILLISECONDS,
@@ -104,14 +125,14 @@ def _polled(folders: list[Path], stop: threading.Event) -> Iterator[set[Path]]:
 
 
 def _stamps(folders: list[Path]) -> dict[str, _Stamp]:
-    """Return the modification time and the size of every source file."""
+    """Return the modification time and the size of every file that is watched."""
     stamps: dict[str, _Stamp] = {}
     for folder in folders:
         for parent, names, files in os.walk(folder):
             names[:] = [name for name in names if not name.startswith(".") and name not in _IGNORED_FOLDERS]
             for file in files:
                 path = Path(parent, file)
-                if not is_source(path, folder):
+                if not _is_watched(path, folder):
                     continue
                 try:
                     status = path.stat()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from costrel.messages.body_stream import BodyStream, Part
 from costrel.messages.content import STREAMED, Content, SpooledContent, Streamed, read_content
 from costrel.messages.dispatch import Application, BindableLayer, Dispatch, Layer, LayerInfo
-from costrel.messages.event_stream import EventStream, ServerSentEvent, read_last_event_id
+from costrel.messages.event_stream import EventStream, ServerSentEvent
 from costrel.messages.exchange import Exchange, RequestHead, TLSInfo, WebSocketChannel
 from costrel.messages.extending import AppSetup, Extension, Responder
 from costrel.messages.failure import Failure
@@ -25,6 +25,7 @@ from costrel.messages.forwarding import apply_forwarded
 from costrel.messages.framing import BodyFraming, BodyKind, check_block, frame_response, own_fields
 from costrel.messages.json_body import JSONReader, check_json_shape, decode_json, is_bounded_type, is_json_media_type
 from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
+from costrel.messages.origin_check import check_origin
 from costrel.messages.request import Request, SessionKeeper, current_request
 from costrel.messages.response import (
     HeaderInput,
@@ -39,6 +40,7 @@ from costrel.messages.response import (
     encode_json,
     head_fields,
 )
+from costrel.messages.room import Room
 from costrel.messages.route_options import OnFail, RouteOptions, TextAs
 from costrel.messages.sending import (
     ResponseSink,
@@ -95,6 +97,7 @@ __all__ = [
     "Response",
     "ResponseSink",
     "ResponseStream",
+    "Room",
     "RouteOptions",
     "RouteView",
     "ServerSentEvent",
@@ -118,6 +121,7 @@ __all__ = [
     "apply_forwarded",
     "check_block",
     "check_json_shape",
+    "check_origin",
     "current_request",
     "decode_json",
     "emit_finished",
@@ -135,7 +139,6 @@ __all__ = [
     "parse_form",
     "parse_setting",
     "read_content",
-    "read_last_event_id",
     "refuse_options",
     "run_response_callbacks",
     "send_file",

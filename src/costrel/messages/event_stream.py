@@ -1,8 +1,11 @@
 """Server-sent events: the wire format, and the response that sends them.
 
 An event stream stays open for as long as its generator runs and both sides are there. It sends a comment every
-15 seconds while nothing happens, so that proxies do not close it, and it ends by itself when the server stops (the
-browser connects again, to another process) or when the client is gone; the generator is closed then.
+15 seconds while nothing happens, so that proxies do not close it, and it ends by itself when the server stops or when
+the client is gone; the generator is closed then. A stream that ends because the server stops says when to connect
+again, each client another moment, so that they do not all come to the next process at once.
+
+A client that connects again names the last event it has seen: `Request.last_event_id`.
 
 Fields that are one line on the wire refuse line breaks. Data may have them: every line becomes one ``data`` field, as
 the format wants it.
@@ -13,23 +16,24 @@ Spec: HTML, server-sent events §9.2.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import AsyncIterable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
 from costrel.errors import ClientDisconnected
-from costrel.http import RequestHeaders
 from costrel.messages.exchange import Exchange
 from costrel.messages.paused_step import PausedStep
 from costrel.messages.response import HeaderInput, Response, encode_json
 from costrel.messages.stream_body import StreamBody
 from costrel.messages.streaming import StreamResponse
 
-__all__ = ["EventStream", "EventStreamBody", "ServerSentEvent", "encode_event", "read_last_event_id"]
+__all__ = ["EventStream", "EventStreamBody", "ServerSentEvent", "encode_event"]
 
 HEARTBEAT_SECONDS: Final = 15.0
 HEARTBEAT: Final = b":\n\n"
-MAX_LAST_EVENT_ID_BYTES: Final = 1024
+RETRY_SECONDS: Final = 1.0
+"""How long, and at most twice as long, a client waits that is sent away by a server that stops."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NOT_IN_LINE = re.compile(r"[\r\n\0]")
@@ -91,41 +95,42 @@ def encode_event(item: object) -> bytes:
     return (item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)).encode()
 
 
-def read_last_event_id(headers: RequestHeaders) -> str | None:
-    """Return the id of the last event that the client has seen, `None` when it names none that can be one.
-
-    It comes from the client, so it is any text up to 1024 bytes without line breaks; look it up, do not trust it.
-    """
-    value = headers.get_raw(b"last-event-id")
-    if not value or len(value) > MAX_LAST_EVENT_ID_BYTES:
-        return None
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return None
-    return None if _NOT_IN_LINE.search(text) else text
-
-
 class EventStreamBody(StreamBody):
     """A `StreamBody` of events with a heartbeat, and with an end that the exchange decides.
 
     Args:
         iterable: of `ServerSentEvent` or of data, ``async`` or plain.
         heartbeat_seconds: a comment is sent when nothing was for so long; `None` is never.
+        retry_seconds: how long the client shall wait before it connects again, said first of all; `None` leaves it to
+            the client, and to the server's end.
         on_abort: see `StreamBody`.
     """
 
-    __slots__ = ("_exchange", "_heartbeat_seconds", "_is_gone", "_is_stopping", "_remove_stopping", "_step")
+    __slots__ = (
+        "_exchange",
+        "_first",
+        "_heartbeat_seconds",
+        "_is_gone",
+        "_is_stopping",
+        "_remove_stopping",
+        "_retry_seconds",
+        "_step",
+    )
 
     def __init__(
         self,
         iterable: AsyncIterable[object] | Iterable[object],
         *,
         heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
+        retry_seconds: float | None = None,
         on_abort: Callable[[], object] | None = None,
     ) -> None:
+        if heartbeat_seconds is not None and not heartbeat_seconds >= 0:
+            raise ValueError(f"`heartbeat_seconds` is 0 or more, or None, not {heartbeat_seconds}.")
+        self._first = ServerSentEvent(retry_seconds=retry_seconds).encode()
         super().__init__(iterable, on_abort=on_abort, encode=encode_event, max_batch_count=1)
         self._heartbeat_seconds = heartbeat_seconds
+        self._retry_seconds = RETRY_SECONDS if retry_seconds is None else retry_seconds
         self._exchange: Exchange | None = None
         self._step: PausedStep[bytes | None] | None = None
         self._remove_stopping: Callable[[], None] | None = None
@@ -146,8 +151,11 @@ class EventStreamBody(StreamBody):
         return self
 
     async def __anext__(self) -> bytes:
-        if not await self._may_go_on():
-            raise StopAsyncIteration
+        if self._has_lost_a_side():
+            return await self._say_farewell()
+        if self._first:
+            first, self._first = self._first, b""
+            return first
         step = self._step
         if step is None:
             step = self._step = PausedStep(self._next_or_none())
@@ -163,8 +171,8 @@ class EventStreamBody(StreamBody):
                 self._forget_exchange()
                 raise StopAsyncIteration
             return piece
-        if not await self._may_go_on():
-            raise StopAsyncIteration
+        if self._has_lost_a_side():
+            return await self._say_farewell()
         return HEARTBEAT
 
     async def aclose(self) -> None:
@@ -182,18 +190,23 @@ class EventStreamBody(StreamBody):
         except StopAsyncIteration:
             return None
 
-    async def _may_go_on(self) -> bool:
-        """Tell whether both sides are still there; when the server stops, close the generator.
+    def _has_lost_a_side(self) -> bool:
+        return self._is_gone or self._is_stopping
+
+    async def _say_farewell(self) -> bytes:
+        """Close the generator because the server stops, and return the last piece: when to connect again.
 
         Raises:
             ClientDisconnected: the client is gone.
+            StopAsyncIteration: all is said.
         """
         if self._is_gone:
             raise ClientDisconnected
-        if self._is_stopping:
-            await self.aclose()
-            return False
-        return True
+        if self._exchange is None:
+            raise StopAsyncIteration
+        await self.aclose()
+        share = 1 + secrets.randbelow(1001) / 1000
+        return ServerSentEvent(retry_seconds=self._retry_seconds * share).encode()
 
     async def _cancel_step(self) -> None:
         step, self._step = self._step, None
@@ -224,10 +237,15 @@ class EventStream(StreamResponse):
 
     Args:
         iterable: of `ServerSentEvent`, or of data: `str` as it is, anything else as JSON; ``async`` or plain.
-        status_code: 200, or another that browsers reconnect on.
+        status_code: 200; with any other a browser gives up and does not connect again.
         headers: further header fields.
         heartbeat_seconds: a comment is sent when nothing was for so long; `None` is never.
+        retry_seconds: how long the client shall wait before it connects again; `None` leaves it to the client, some
+            three seconds in browsers, and when the server stops it is one to two.
         on_abort: see `StreamBody`.
+
+    Raises:
+        ValueError: a negative time.
 
     Spec:
         HTML, server-sent events §9.2; ``Cache-Control: no-store`` and ``X-Accel-Buffering: no`` keep caches and proxies
@@ -244,9 +262,12 @@ class EventStream(StreamResponse):
         headers: HeaderInput | None = None,
         *,
         heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
+        retry_seconds: float | None = None,
         on_abort: Callable[[], object] | None = None,
     ) -> None:
-        body = EventStreamBody(iterable, heartbeat_seconds=heartbeat_seconds, on_abort=on_abort)
+        body = EventStreamBody(
+            iterable, heartbeat_seconds=heartbeat_seconds, retry_seconds=retry_seconds, on_abort=on_abort
+        )
         self._set_up(body, status_code, headers, None, send_head_first=True)
         self.headers.setdefault("cache-control", "no-store")
         self.headers.setdefault("x-accel-buffering", "no")

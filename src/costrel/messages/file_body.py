@@ -1,15 +1,16 @@
 """The body of a file response: slices of one open file, and between them what frames them.
 
-It is read in pieces by threads of the file lane. A transport that can send a file without reading it finds the
-descriptor and the slice (`fileno`, `offset`, `count`), or for a whole file its path (`whole_path`). A file that is
-changed or cut off while it is sent from here ends the response with an exception, never with padding and never with
-bytes of two versions.
+It is read in pieces by threads of the file lane. A transport that can send a file without reading it takes pieces of
+it by `transfer` and reads the rest, or takes the path of a whole file (`whole_path`). A file that is changed or cut off
+while it is sent from here ends the response with an exception, never with padding and never as if it were complete.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, Final, Self
 
 from costrel.errors import CostrelError
@@ -118,6 +119,42 @@ class FileBody:
             OSError: it has none.
         """
         return self._file.fileno()
+
+    async def transfer(self, send: Callable[[int, int, int], int], max_bytes: int) -> int:
+        """Let somebody else send the next bytes of a plain body, in a thread of the file lane.
+
+        Args:
+            send: called with the descriptor, the first byte and how many may be sent; returns how many were.
+            max_bytes: at most so many.
+
+        Returns:
+            How many bytes were sent; what is left comes by the iteration, or by the next call.
+
+        Raises:
+            CostrelError: the file was changed or cut off.
+            ValueError: the body is not plain.
+        """
+        if not self.is_plain:
+            raise ValueError("A body of several parts is not sent past its iteration.")
+        place = (self.offset + self._position, min(max_bytes, self.count - self._position))
+        if self._lane is None:
+            sent_bytes = self._transfer(send, place)
+        else:
+            sent_bytes = await self._lane.submit(partial(self._transfer, send), place)
+        self._position += sent_bytes
+        return sent_bytes
+
+    def _transfer(self, send: Callable[[int, int, int], int], place: tuple[int, int]) -> int:
+        sent_bytes = 0
+
+        def step(file: BinaryIO) -> None:
+            nonlocal sent_bytes
+            if self._mtime_ns is not None:
+                self._check_unchanged(file)
+            sent_bytes = send(file.fileno(), *place)
+
+        self._file.call(step)
+        return sent_bytes
 
     def __aiter__(self) -> Self:
         return self

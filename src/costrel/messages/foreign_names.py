@@ -135,7 +135,7 @@ _WEB_SOCKET = {
     "client_state": "not there: `receive` and `send` raise `Disconnect` when it is closed",
     "connected": "not there: `receive` and `send` raise `Disconnect` when it is closed",
     "iter_bytes": "`async for message in socket`",
-    "iter_json": "`async for message in socket`, with `decode_json`, or `await socket.receive_json()`",
+    "iter_json": "`async for message in socket.messages(type)`, or `await socket.receive_json()`",
     "iter_text": "`async for message in socket`",
     "ping": "not needed: the server sends pings by itself",
     "query_params": "`socket.query`",
@@ -264,7 +264,7 @@ _OWN: Mapping[str, str] = MappingProxyType(
             "status_code trailers vary"
         ),
         "WebSocket": (
-            "accept app client close cookies g headers path_params query receive receive_bytes receive_json "
+            "accept app client close cookies g headers messages path_params query receive receive_bytes receive_json "
             "receive_text request send send_json session state subprotocol url user"
         ),
     }

@@ -243,6 +243,15 @@ class Request(HeadValues):
         self._id = value
 
     @property
+    def known_id(self) -> str | None:
+        """The identifier if it was set or asked for; nobody can know another one, and none is made here."""
+        try:
+            known: str = object.__getattribute__(self, "_id")
+        except AttributeError:
+            return None
+        return known
+
+    @property
     def blueprint(self) -> str:
         """The dotted name of the blueprint whose route matched, empty for the app's own routes."""
         route = self.route

@@ -31,6 +31,7 @@ class RouteOptions(TypedDict, total=False):
         cancel_on_disconnect: cancel the handler when the client leaves.
         trailing_slash: as the setting, for this route.
         subprotocols: of a WebSocket, in the order of preference.
+        origins: of pages of other sites that may open a WebSocket, for example ``https://app.example``; ``*`` is all.
         on_fail: what an invalid value of a source does: ``{"query": "log"}``.
         meta: anything, for hooks and tools: `request.route.meta`.
     """
@@ -49,5 +50,6 @@ class RouteOptions(TypedDict, total=False):
     cancel_on_disconnect: bool
     trailing_slash: TrailingSlash
     subprotocols: Sequence[str]
+    origins: Sequence[str]
     on_fail: Mapping[str, OnFail]
     meta: Mapping[str, object]

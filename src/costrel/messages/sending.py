@@ -255,5 +255,6 @@ def emit_finished(
             "duration_seconds": time.perf_counter() - started_at,
             "http_version": request.http_version,
             "client": peer[0] if peer is not None else "-",
+            "request_id": request.known_id,
         },
     )

@@ -50,7 +50,8 @@ class AppSettings(MessageLimits):
             ``https://shop.example/``; `None` takes them from the request.
         allowed_hosts: hosts that an external URL may take from a request; empty is all of them. To refuse requests
             for others is the business of a layer.
-        trusted_proxies: networks whose ``Forwarded`` and ``X-Forwarded-*`` fields are believed; empty is none.
+        trusted_proxies: networks whose ``Forwarded`` and ``X-Forwarded-*`` fields are believed, or the number of
+            proxies in front, such as ``("1",)``; empty is none.
         exit_timeout_seconds: how long the exit of one provider may take when its request was cancelled.
 
     Raises:

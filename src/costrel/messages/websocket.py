@@ -21,6 +21,7 @@ from costrel.messages.json_body import decode_json
 from costrel.messages.request import Request
 from costrel.messages.response import Response, encode_json
 from costrel.messages.state import State
+from costrel.messages.typed_messages import OnInvalid, TypedMessages
 from costrel.messages.views import AppView, SessionView
 
 __all__ = ["SocketHandler", "WebSocket", "switching_response"]
@@ -159,6 +160,24 @@ class WebSocket:
             channel = self._open_channel()
             self._closed = Disconnect(code, reason)
             await channel.close(code, _fitting(reason))
+
+    def messages(self, type: type[T], *, on_invalid: OnInvalid = "close") -> TypedMessages[T]:
+        """Iterate over messages of a type: ``async for move in socket.messages(Move)``.
+
+        Each message is decoded as JSON, text and binary alike; a union of tagged structs takes messages of several
+        kinds. It ends when the socket is closed.
+
+        Args:
+            type: what each message must be, any type that msgspec knows.
+            on_invalid: what a message does that is not JSON or does not fit: ``close`` closes the socket with 1007
+                and says where the message is wrong; ``report`` answers with a problem document (RFC 9457) in a text
+                message, and goes on with the next; ``raise`` raises `BadRequest` or `ValidationFailed`, which, left
+                alone, close the socket with 4400 or 4422.
+
+        Raises:
+            ValueError: `on_invalid` is none of these.
+        """
+        return TypedMessages(self, type, on_invalid)
 
     def __aiter__(self) -> Self:
         return self

@@ -9,5 +9,6 @@ from __future__ import annotations
 from costrel.pages.audience import wants_page
 from costrel.pages.extension import ErrorPages
 from costrel.pages.hints import find_hints
+from costrel.pages.page_reload import PageReload
 
-__all__ = ["ErrorPages", "find_hints", "wants_page"]
+__all__ = ["ErrorPages", "PageReload", "find_hints", "wants_page"]

@@ -1,8 +1,9 @@
 """The access log: one line a request, written by a thread of its own.
 
 `AccessLog` is a listener of the event ``request_finished``. It formats nothing on the loop: it puts the fields into a
-bounded queue, and a thread makes the line and hands it to the logger ``costrel.access``. When the place that the log
-goes to blocks, lines are dropped and counted, requests go on, and the log says so when it can.
+bounded queue, and a thread takes what waits there, makes the lines, as text or as JSON, and hands them to the logger
+``costrel.access``. When the place that the log goes to blocks, lines are dropped and counted, requests go on, and the
+log says so when it can.
 
 SECURITY: what a client chose is escaped and cut, so that it can neither begin a line of its own nor fill the disk.
 """
@@ -10,12 +11,17 @@ SECURITY: what a client chose is escaped and cut, so that it can neither begin a
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
 
-__all__ = ["AccessLog", "format_access_line"]
+__all__ = ["AccessLog", "format_access_json", "format_access_line"]
 
 MAX_FIELD_LENGTH = 1024
 
@@ -29,6 +35,7 @@ _FIELD_NAMES = (
     "route",
     "handler",
     "mount",
+    "request_id",
 )
 
 
@@ -38,10 +45,25 @@ def format_access_line(fields: Mapping[str, object]) -> str:
     Args:
         fields: those of the event ``request_finished``; what is missing is shown as ``-``.
 
-    >>> format_access_line({"method": "GET", "path": "/a\nb", "status_code": 200})
-    'request client=- method=GET path=/a\\nb status_code=200 bytes_sent=- duration_seconds=- route=- handler=- mount=-'
+    >>> format_access_line({"method": "GET", "path": "/a\nb", "status_code": 200})[:59]
+    'request client=- method=GET path=/a\\nb status_code=200 byte'
     """
     return "request " + " ".join([f"{name}={_shown(fields.get(name))}" for name in _FIELD_NAMES])
+
+
+def format_access_json(fields: Mapping[str, object], finished_at: float) -> str:
+    r"""Make the line of one request: a JSON object in ASCII, with the same fields in the same order.
+
+    Args:
+        fields: those of the event ``request_finished``; what is missing or unknown is ``null``.
+        finished_at: when it ended, in seconds since 1970.
+
+    >>> format_access_json({"method": "GET", "path": "/a\nb", "status_code": 200}, 0)[:72]
+    '{"time": "1970-01-01T00:00:00.000Z", "client": null, "method": "GET", "p'
+    """
+    time_text = datetime.fromtimestamp(finished_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    values = {name: _value(fields.get(name)) for name in _FIELD_NAMES}
+    return json.dumps({"time": time_text, **values})
 
 
 def _shown(value: object) -> str:
@@ -56,23 +78,55 @@ def _shown(value: object) -> str:
     return text if len(text) <= MAX_FIELD_LENGTH else text[: MAX_FIELD_LENGTH - 1] + "~"
 
 
+def _value(value: object) -> object:
+    """Return a value for JSON; a text is at most `MAX_FIELD_LENGTH` long, and JSON escapes what is in it."""
+    if value is None or value in ("", "-"):
+        return None
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    return text if len(text) <= MAX_FIELD_LENGTH else text[: MAX_FIELD_LENGTH - 1] + "~"
+
+
 class AccessLog:
     """A listener of ``request_finished`` that writes one line a request.
+
+    A request that nobody asked for its `id` gets one here, for the line alone.
 
     Args:
         logger: where the lines go, at level INFO; `None` is ``costrel.access``.
         max_waiting: how many lines may wait for a sink that blocks.
+        line_format: ``"text"`` for ``name=value`` pairs, ``"json"`` for one object a line.
 
     Attributes:
         dropped_count: lines that were dropped because too many waited.
     """
 
-    __slots__ = ("_closed", "_logger", "_max_waiting", "_queue", "_ready", "_thread", "_told_count", "dropped_count")
+    __slots__ = (
+        "_closed",
+        "_is_json",
+        "_logger",
+        "_max_waiting",
+        "_queue",
+        "_ready",
+        "_thread",
+        "_told_count",
+        "dropped_count",
+    )
 
-    def __init__(self, logger: logging.Logger | None = None, *, max_waiting: int = 10_000) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger | None = None,
+        *,
+        max_waiting: int = 10_000,
+        line_format: Literal["text", "json"] = "text",
+    ) -> None:
         self._logger = logger or logging.getLogger("costrel.access")
         self._max_waiting = max_waiting
-        self._queue: deque[Mapping[str, object]] = deque()
+        self._is_json = line_format == "json"
+        self._queue: deque[tuple[float, dict[str, object]]] = deque()
         self._ready = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -86,7 +140,7 @@ class AccessLog:
                 self.dropped_count += 1
                 return
             # Only what the line needs: a request that waits here would keep its body in memory.
-            self._queue.append({name: fields.get(name) for name in _FIELD_NAMES})
+            self._queue.append((time.time(), {name: fields.get(name) for name in _FIELD_NAMES}))
             if len(self._queue) == 1:
                 self._ready.notify()
             if self._thread is None:
@@ -112,13 +166,20 @@ class AccessLog:
                     return
                 batch = list(self._queue)
                 self._queue.clear()
-            for fields in batch:
-                try:
-                    self._logger.info("%s", format_access_line(fields))
-                except Exception:
-                    self.dropped_count += 1
+            for finished_at, fields in batch:
+                self._write_line(finished_at, fields)
             dropped_count = self.dropped_count
             if dropped_count != self._told_count:
                 with contextlib.suppress(Exception):
                     self._logger.warning("access_log_dropped count=%d", dropped_count - self._told_count)
                 self._told_count = dropped_count
+
+    def _write_line(self, finished_at: float, fields: dict[str, object]) -> None:
+        """Hand one line to the logger, with its fields for whoever formats records differently."""
+        if fields["request_id"] is None:
+            fields["request_id"] = secrets.token_hex(8)
+        line = format_access_json(fields, finished_at) if self._is_json else format_access_line(fields)
+        try:
+            self._logger.info("%s", line, extra={"request_fields": fields})
+        except Exception:
+            self.dropped_count += 1

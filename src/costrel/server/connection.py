@@ -26,16 +26,16 @@ from costrel.server.exchange import NativeExchange
 from costrel.server.framing import (
     HEADER_TIMEOUT,
     INTERNAL_ERROR,
-    NO_WEBSOCKET,
-    OVERLOADED,
     TOO_MANY_CONNECTIONS,
     UNAVAILABLE,
     Refusal,
     refusal_bytes,
 )
-from costrel.server.intake import HIGH_WATER_BYTES, LOW_WATER_BYTES, MAX_DRAIN_BYTES, Intake
+from costrel.server.health import HealthAnswer, health_bytes
+from costrel.server.intake import HIGH_WATER_BYTES, LOW_WATER_BYTES, MAX_DRAIN_BYTES
 from costrel.server.pace import judge_body
 from costrel.server.parser_state import State
+from costrel.server.websocket_upgrade import Upgrade
 from costrel.server.wire import Phase
 from costrel.server.writer import send_response
 
@@ -53,7 +53,7 @@ _NEW, _HEAD_PHASE, _HANDLING, _KEEP_ALIVE, _DRAINING, _LINGERING, _CLOSING, _LOS
 _ENDINGS = tuple(b"%d\r\n\r\n" % size for size in range(1024))
 
 
-class Connection(Intake):
+class Connection(Upgrade):
     """The protocol of one client's connection.
 
     Args:
@@ -63,7 +63,7 @@ class Connection(Intake):
         peer: address and port of the client, `None` on a Unix socket.
     """
 
-    __slots__ = ("_follow_up_scheduled", "_task")
+    __slots__ = ("_follow_up_scheduled", "_owed_count")
 
     peer: tuple[str, int] | None
     phase: Phase
@@ -71,8 +71,8 @@ class Connection(Intake):
 
     def __init__(self, core: ServerCore) -> None:
         super().__init__(core)
-        self._task: Task[None] | None = None
         self._follow_up_scheduled = False
+        self._owed_count = 0
 
     # Called by the transport.
 
@@ -127,6 +127,11 @@ class Connection(Intake):
             current.disconnect()
         core.connection_closed()
 
+    def _leave(self) -> None:
+        """Give up the place among the open connections, and be kept for the task of the request."""
+        self._core.connections.pop(self, None)
+        self._core.orphans.add(self)
+
     # Requests.
 
     def _on_room(self) -> None:
@@ -154,11 +159,9 @@ class Connection(Intake):
                 self._refuse(exchange, exchange.refusal)
                 return
             if exchange.is_websocket:
-                # This is where a WebSocket will take over the connection.
-                self._refuse(exchange, NO_WEBSOCKET)
+                self._start_handshake(exchange)
                 return
-        if core.active_count >= core.settings.max_concurrent_requests:
-            self._refuse(exchange, OVERLOADED)
+        if core.active_count >= core.unseen_count and self._answers_itself(exchange):
             return
         core.active_count += 1
         self._current = exchange
@@ -254,7 +257,7 @@ class Connection(Intake):
 
     def _settle_keep_alive(self, exchange: NativeExchange) -> None:
         """Decide, before the head is sent, whether the connection can be used again after this response."""
-        if self._core.is_stopping or (self._got_eof and not self._owes_more):
+        if (self._core.is_stopping or self._got_eof) and not self._owes_more:
             exchange.keep_alive = False
         elif exchange.body is not None and not exchange.body.is_complete:
             body = exchange.body
@@ -361,6 +364,30 @@ class Connection(Intake):
         exchange.bytes_sent = len(refusal.reason) if with_body else 0
         self._say(refusal, with_body=with_body)
 
+    def _answers_itself(self, exchange: NativeExchange) -> bool:
+        """Answer a request that the application does not get to see; whether it was one."""
+        is_owed = self._owed_count > 0
+        self._owed_count -= is_owed
+        answer = self._core.judge(exchange, is_owed=is_owed)
+        if isinstance(answer, HealthAnswer):
+            self._answer_health(exchange, answer)
+        elif answer is not None:
+            self._refuse(exchange, answer)
+        return answer is not None
+
+    def _answer_health(self, exchange: NativeExchange, answer: HealthAnswer) -> None:
+        """Write what the server says about itself, and go on with the connection."""
+        has_body = exchange.body is not None
+        goes_on = not self._core.is_stopping or self._owes_more
+        keep_alive = exchange.keep_alive and exchange.version == "1.1" and not has_body and goes_on
+        date_line = self._core.heads.date_line
+        self.write(health_bytes(answer, date_line, with_body=exchange.method != "HEAD", keep_alive=keep_alive))
+        exchange.end()
+        if keep_alive:
+            self._await_next()
+        else:
+            self._close_politely(has_unread=has_body or self._has_unread)
+
     def _say(self, refusal: Refusal, *, with_body: bool = True) -> None:
         """Write a fixed answer if there is still a connection."""
         if self._transport is not None and self.phase < _LINGERING:
@@ -378,6 +405,11 @@ class Connection(Intake):
         if self.is_idle or self.phase is _NEW:
             self._close()
 
+    def note_stop(self) -> None:
+        """Count the requests that have begun to arrive: they are answered, those that come later are refused."""
+        has_part = bool(self._rest) or self._parser.state is _HEAD or self.phase is _NEW
+        self._owed_count = len(self._parser.waiting) + has_part
+
     def cancel(self) -> str:
         """Cancel the request that is being answered and say which one it is; empty when there is none."""
         if self._task is None or self._current is None:
@@ -393,7 +425,7 @@ class Connection(Intake):
         # The clock may be one step behind when a wait begins, so every wait gets one step more.
         waited = self._core.now - self.since - SWEEP_SECONDS
         transport = self._transport
-        if transport is not None and transport.get_write_buffer_size():
+        if transport is not None and (transport.get_write_buffer_size() or self._is_waiting_for_socket):
             self._sweep_writing(transport.get_write_buffer_size())
         else:
             self._write_pace = None

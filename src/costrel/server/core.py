@@ -10,6 +10,7 @@ Who makes a `ServerCore` and stops it is in `serve`; what a connection does with
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,11 +21,16 @@ from costrel.execution import LoopState
 from costrel.http import TrustedProxies
 from costrel.messages import Application, Request, apply_forwarded
 from costrel.server.exchange import NativeExchange
+from costrel.server.framing import UNAVAILABLE, Refusal
+from costrel.server.health import HealthAnswer, HealthPaths
 from costrel.server.parser_state import ParserLimits
 from costrel.server.settings import ServerSettings
+from costrel.server.shedding import Shedding
 from costrel.server.writer import HeadCache
 
 __all__ = ["SWEEP_SECONDS", "ServedConnection", "ServerCore"]
+
+logger: logging.Logger = logging.getLogger("costrel.server")
 
 SWEEP_SECONDS = 0.25
 # The clock stands still while the loop is blocked: what waited in the kernel meanwhile is not the client's fault.
@@ -50,6 +56,10 @@ class ServedConnection(Protocol):
 
     def close_idle(self) -> None:
         """Close it if no request is being answered or has begun to arrive."""
+        ...
+
+    def note_stop(self) -> None:
+        """Count the requests that have begun to arrive when the server stops."""
         ...
 
     def abort(self) -> None:
@@ -80,15 +90,23 @@ class ServerCore:
         connections: all that are open, oldest first.
         orphans: connections that are lost while their request still runs.
         active_count: requests in flight.
+        requests_left: after so many more requests `on_worn_out` is called once, 0 for never.
+        unseen_count: as long as fewer are in flight, a request starts without `judge`.
+        is_ready: false from the moment at which the server was told to stop; see `HealthPaths`.
         drained: set by whoever waits for the last request to end, all_closed: for the last connection to close.
-        is_stopping: whether the server takes no more requests than have begun.
+        is_stopping: whether connections end with the last response that they owe.
+        refuses_requests: whether a request that had not begun to arrive when the server stopped gets 503.
         max_connections: how many may be open.
     """
 
     __slots__ = (
+        "_has_hinted",
+        "_health",
         "_idle_candidates",
         "_idle_searched_at",
         "_last_time",
+        "_max_requests_per_connection",
+        "_shedding",
         "_timer",
         "active_count",
         "all_closed",
@@ -98,6 +116,7 @@ class ServerCore:
         "drained",
         "has_plain_ends",
         "heads",
+        "is_ready",
         "is_stopping",
         "limits",
         "listens_finished",
@@ -107,10 +126,14 @@ class ServerCore:
         "now",
         "ok_heads",
         "on_exit",
+        "on_worn_out",
         "orphans",
         "prepares_requests",
+        "refuses_requests",
+        "requests_left",
         "settings",
         "trusted_proxies",
+        "unseen_count",
     )
 
     def __init__(
@@ -134,14 +157,29 @@ class ServerCore:
         self.orphans: set[ServedConnection] = set()
         self.max_connections: int = settings.max_connections
         self.active_count: int = 0
+        self.is_ready: bool = True
         self.is_stopping: bool = False
+        self.refuses_requests: bool = False
+        self.requests_left: int = 0
+        self.on_worn_out: Callable[[], None] | None = None
+        self._has_hinted = False
+        self._shedding = Shedding(settings)
+        self._health = HealthPaths.of(settings)
+        self.unseen_count: int = 0
+        self._settle_unseen_count()
         self.drained: asyncio.Future[None] | None = None
         self.all_closed: asyncio.Future[None] | None = None
         self.listens_finished: bool = application.listens("request_finished")
         self.has_plain_ends: bool = not self.listens_finished
         proxies = getattr(application.settings, "trusted_proxies", ())
         self.trusted_proxies: TrustedProxies | None = TrustedProxies(proxies) if proxies else None
-        self.prepares_requests: bool = self.listens_finished or self.trusted_proxies is not None
+        self._max_requests_per_connection = settings.max_requests_per_connection
+        self.prepares_requests: bool = (
+            self.listens_finished
+            or self.trusted_proxies is not None
+            or self._max_requests_per_connection > 0
+            or settings.tls_certificate_path is not None
+        )
         self.now: float = self.loop.time()
         self._last_time = self.now
         self._timer: asyncio.TimerHandle | None = None
@@ -164,7 +202,24 @@ class ServerCore:
     def _sweep(self) -> None:
         self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)
         last, self._last_time = self._last_time, self.loop.time()
-        self.advance(self._last_time - last)
+        elapsed_seconds = self._last_time - last
+        if self._shedding.is_on:
+            self.loop.call_soon(self._note_delay, elapsed_seconds - SWEEP_SECONDS, time.monotonic(), 1)
+        self.advance(elapsed_seconds)
+
+    def _note_delay(self, delay_seconds: float, asked_at: float, turns_left: int) -> None:
+        """Note how late the sweep came, or how long a turn of the loop took, whichever is more.
+
+        What the loop does in a turn is waited for by every request that has just arrived, and a timer can come in time
+        between two long ones. There are two turns, because in the first uvloop does not look at sockets.
+        """
+        now = time.monotonic()
+        delay_seconds = max(delay_seconds, now - asked_at)
+        if turns_left:
+            self.loop.call_soon(self._note_delay, delay_seconds, now, turns_left - 1)
+            return
+        self._shedding.note_delay(delay_seconds)
+        self._settle_unseen_count()
 
     def advance(self, elapsed_seconds: float) -> None:
         """Move the clock on, renew the date, and let every connection look at its own times."""
@@ -191,10 +246,71 @@ class ServerCore:
                 return True
         return False
 
+    def note_forwarded(self, peer: tuple[str, int] | None) -> None:
+        """Say once that a proxy is in front that nobody trusts, for then every client has its address."""
+        host = peer[0] if peer is not None else "-"
+        trusted = self.trusted_proxies
+        if not self._has_hinted and (trusted is None or not (trusted.hop_count or trusted.is_trusted(host))):
+            self._has_hinted = True
+            hint = "if this is a proxy of yours, set COSTREL_TRUSTED_PROXIES to its network"
+            logger.warning("forwarded_fields_ignored client=%s hint=%r", host, hint)
+
+    def _settle_unseen_count(self) -> None:
+        # Where paths are answered by the server itself, it has to look at each request.
+        looks_at_all = self._health is not None or self.refuses_requests
+        self.unseen_count = 0 if looks_at_all else self._shedding.free_count
+
+    def call_when_worn_out(self, request_count: int, on_worn_out: Callable[[], None]) -> None:
+        """Call back once, at the start of the request with this number."""
+        self.requests_left, self.on_worn_out = request_count, on_worn_out
+        self.prepares_requests = True
+
+    def begin_stopping(self, *, refuses_requests: bool) -> None:
+        """End every connection with the last response that it owes.
+
+        Args:
+            refuses_requests: whether a request that has not begun to arrive gets 503 rather than its answer.
+        """
+        self.is_stopping = True
+        if refuses_requests:
+            self.refuses_requests = True
+            self._settle_unseen_count()
+            for connection in self.connections:
+                connection.note_stop()
+
+    def judge(self, exchange: NativeExchange, *, is_owed: bool) -> Refusal | HealthAnswer | None:
+        """Look at a request before it starts, once `unseen_count` are in flight.
+
+        Args:
+            exchange: of the request.
+            is_owed: whether it had begun to arrive when the server stopped.
+
+        Returns:
+            What the server answers by itself, `None` for a request that the application answers.
+        """
+        if self._health is not None:
+            answer = self._health.answer(exchange.method, exchange.path, is_ready=self.is_ready)
+            if answer is not None:
+                return answer
+        if self.refuses_requests and not is_owed:
+            return UNAVAILABLE
+        return self._shedding.judge(self.active_count)
+
     def prepare(self, exchange: NativeExchange, request: Request) -> None:
         """Do what comes before the dispatch of a request where something was asked for."""
+        if self.requests_left:
+            self.requests_left -= 1
+            if self.requests_left == 0 and self.on_worn_out is not None:
+                self.on_worn_out()
         if self.listens_finished:
             exchange.started_at = time.perf_counter()
+        if self._max_requests_per_connection and exchange.carrier is not None:
+            exchange.carrier.request_count += 1
+            if exchange.carrier.request_count >= self._max_requests_per_connection:
+                exchange.keep_alive = exchange.is_plain = False
+        if exchange.carrier is not None and exchange.carrier.tls is not None:
+            exchange.tls = exchange.carrier.tls
+            request.scheme = "https"
         if self.trusted_proxies is not None:
             apply_forwarded(request, self.trusted_proxies)
 
@@ -239,5 +355,6 @@ class ServerCore:
                 "duration_seconds": time.perf_counter() - exchange.started_at if request is not None else 0.0,
                 "http_version": exchange.version,
                 "client": client[0] if client is not None else "-",
+                "request_id": request.known_id if request is not None else "-",
             },
         )

@@ -35,6 +35,10 @@ class Carrier(Protocol):
     request_count: int
     tls: TLSInfo | None
 
+    def note_forwarded(self) -> None:
+        """Note that the first request came with a field that proxies write."""
+        ...
+
     def body_arrived(self, byte_count: int) -> None:
         """Note that so many more bytes of bodies are held in memory."""
         ...
@@ -97,7 +101,7 @@ class NativeExchange:
     bytes_sent: int = 0
     _watchers: list[Callable[[], None]] | None = None
 
-    # These never differ on this transport yet: it has no TLS, drops trailers and speaks no WebSocket.
+    # Trailers are dropped on this transport.
     channel: WebSocketChannel | None = None
     request_trailers: RequestHeaders | None = None
     tls: TLSInfo | None = None

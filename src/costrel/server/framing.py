@@ -28,6 +28,7 @@ __all__ = [
     "BUSY",
     "EARLY_FRAMES",
     "FORBIDDEN_TRAILERS",
+    "FORWARDED_FIELDS",
     "HEADERS_TOO_LARGE",
     "HEADER_TIMEOUT",
     "INTERNAL_ERROR",
@@ -56,6 +57,9 @@ MAX_CHUNK_BYTES = 2**53
 
 ACTING_FIELDS = frozenset({b"transfer-encoding", b"content-length", b"expect", b"upgrade"})
 """Fields that change how a message is read; a head with none of them needs no `frame_request`."""
+
+FORWARDED_FIELDS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
+"""Fields that a proxy writes; somebody who does not trust one probably forgot to."""
 
 FORBIDDEN_TRAILERS = frozenset(
     {
@@ -119,10 +123,9 @@ UNAVAILABLE = Refusal(503, "The server is stopping.", b"retry-after: 1\r\n")
 BAD_VERSION = Refusal(505, "This server speaks HTTP/1.0 and HTTP/1.1.")
 
 
+# PERF: a tuple is made faster than a frozen dataclass, saves 200 ns (benchmarks/tricks.py::framing_tuple, 3.11)
 class RequestFraming(NamedTuple):
     """What the acting fields of a head say about its message.
-
-    PERF: a tuple is made faster than a frozen dataclass, saves 900 ns (benchmarks/tricks.py::framing_tuple, 3.11)
 
     Args:
         content_length: of the body, `None` when it is chunked or there is none.

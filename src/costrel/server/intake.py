@@ -8,6 +8,7 @@ wants. What it finds is answered by `Connection`, which builds on it; the sendin
 from __future__ import annotations
 
 from costrel.execution import LoopState
+from costrel.messages import TLSInfo
 from costrel.server.core import ServerCore
 from costrel.server.exchange import NativeExchange
 from costrel.server.parser_state import SLICE_BYTES, State
@@ -34,6 +35,8 @@ class Intake(Wire):
 
     Attributes:
         peer: address and port of the client, `None` on a Unix socket.
+        request_count: requests that were started, where they are limited.
+        tls: what was agreed on in its handshake, `None` without TLS.
     """
 
     __slots__ = (
@@ -47,6 +50,8 @@ class Intake(Wire):
         "_resume_scheduled",
         "loop_state",
         "peer",
+        "request_count",
+        "tls",
     )
 
     phase: Phase
@@ -56,6 +61,8 @@ class Intake(Wire):
         super().__init__(core)
         self.loop_state: LoopState = core.loop_state
         self.peer: tuple[str, int] | None = None
+        self.request_count: int = 0
+        self.tls: TLSInfo | None = None
         self._parser = RequestParser(self, core.limits)
         self._current: NativeExchange | None = None
         self._draining: NativeExchange | None = None
@@ -92,7 +99,7 @@ class Intake(Wire):
 
     @property
     def _has_unread(self) -> bool:
-        return bool(self._rest) or self._is_reading_paused
+        return self._owes_more or self._is_reading_paused
 
     def _may_feed(self) -> bool:
         parser = self._parser
@@ -156,6 +163,10 @@ class Intake(Wire):
         if self._is_reading_paused and not self._resume_scheduled:
             self._resume_scheduled = True
             self._core.loop.call_soon(self._resume_reading, context=self._core.base_context)
+
+    def note_forwarded(self) -> None:
+        """Note that the first request came with a field that proxies write."""
+        self._core.note_forwarded(self.peer)
 
     def body_arrived(self, byte_count: int) -> None:
         """Count what bodies hold in memory."""

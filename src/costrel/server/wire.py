@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import struct
 from enum import IntEnum
@@ -65,6 +66,7 @@ class Wire(asyncio.Protocol):
         "_core",
         "_drain_waiter",
         "_got_eof",
+        "_is_waiting_for_socket",
         "_is_write_paused",
         "_transport",
         "_write_pace",
@@ -79,7 +81,7 @@ class Wire(asyncio.Protocol):
         self.since: float = core.now
         self._transport: asyncio.Transport | None = None
         self._drain_waiter: asyncio.Future[None] | None = None
-        self._is_write_paused = self._got_eof = False
+        self._is_write_paused = self._got_eof = self._is_waiting_for_socket = False
         self._written_bytes = 0
         self._write_pace: WritePace | None = None
 
@@ -124,6 +126,38 @@ class Wire(asyncio.Protocol):
             await asyncio.shield(self._drain_waiter)
         if self._transport is None:
             raise ClientDisconnected
+
+    async def lend_socket(self) -> socket.socket | None:
+        """Wait until the transport holds nothing, and return a copy of its socket; see `FileSink`."""
+        transport = self._transport
+        plain = transport.get_extra_info("socket") if transport is not None else None
+        if transport is None or plain is None or transport.get_extra_info("sslcontext") is not None:
+            return None
+        low, high = transport.get_write_buffer_limits()
+        transport.set_write_buffer_limits(0, 0)
+        try:
+            await self.drain()
+        finally:
+            transport.set_write_buffer_limits(high, low)
+        return socket.socket(fileno=os.dup(plain.fileno()))
+
+    async def wait_writable(self, lent: socket.socket) -> None:
+        """Wait until the socket takes more; see `FileSink`."""
+        loop = self._core.loop
+        waiter = self._drain_waiter = loop.create_future()
+        loop.add_writer(lent, _set_done, waiter)
+        self._is_waiting_for_socket = True
+        try:
+            await waiter
+        finally:
+            self._is_waiting_for_socket = False
+            loop.remove_writer(lent)
+        if self._transport is None:
+            raise ClientDisconnected
+
+    def count_sent(self, byte_count: int) -> None:
+        """Note that so many bytes went past the transport; see `FileSink`."""
+        self._written_bytes += byte_count
 
     def abort(self) -> None:
         """Cut the connection, with a reset where the end of the connection would be the end of a body."""
@@ -184,3 +218,8 @@ class Wire(asyncio.Protocol):
         if pace is not ReadingPace.FINE:
             logger.info("slow_reader_cut_off pace=%s unsent_bytes=%d", pace.value, unsent_bytes)
             self.abort()
+
+
+def _set_done(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

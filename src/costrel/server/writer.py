@@ -16,6 +16,7 @@ from costrel.http import Headers, format_http_date, has_no_content, status_line
 from costrel.messages import (
     BodyFraming,
     BodyKind,
+    FileBody,
     Response,
     ResponseStream,
     check_block,
@@ -25,6 +26,7 @@ from costrel.messages import (
 )
 from costrel.server.exchange import NativeExchange
 from costrel.server.framing import INTERNAL_ERROR, refusal_bytes
+from costrel.server.sendfile import MIN_FILE_BYTES, FileSink, send_file
 
 __all__ = ["HeadCache", "ResponseSink", "send_response"]
 
@@ -36,7 +38,7 @@ _JOINED_BODY_BYTES = 64 * 1024
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
-class ResponseSink(Protocol):
+class ResponseSink(FileSink, Protocol):
     """What writing needs of a connection."""
 
     def write(self, data: bytes) -> None:
@@ -53,6 +55,10 @@ class ResponseSink(Protocol):
 
     def abort(self) -> None:
         """Cut the connection, so that the client sees that the response is not complete."""
+        ...
+
+    async def run_socket(self, exchange: NativeExchange, response: Response) -> None:
+        """Accept a WebSocket with the response, and run the conversation until its handler has ended."""
         ...
 
 
@@ -126,6 +132,9 @@ async def send_response(sink: ResponseSink, exchange: NativeExchange, response: 
     if isinstance(body, bytes):
         plain = body
     elif hasattr(body, "run"):
+        if exchange.is_websocket and response.status_code == 101:
+            await sink.run_socket(exchange, response)
+            return
         logger.error("response_body_not_sendable type=%s", type(body).__name__)
         _send_internal_error(sink, exchange, heads)
         return
@@ -232,6 +241,13 @@ async def _send_stream(
         sink.write(head)
         pending = b""
     try:
+        if isinstance(stream, FileBody) and stream.is_plain and left is not None and left >= MIN_FILE_BYTES:
+            _begin(exchange, status_code)
+            sink.write(head)
+            pending = b""
+            sent_bytes = await send_file(sink, stream)
+            exchange.bytes_sent += sent_bytes
+            left -= sent_bytes
         async for piece in stream:
             if not piece:
                 continue

@@ -157,6 +157,7 @@ class AsyncTestWebSocket:
             TimeoutError: it did not end in time.
         """
         self._channel.leave(code, reason)
+        self._call.exchange.disconnect()
         await self._call.wait_end()
         self._call.raise_failure()
 

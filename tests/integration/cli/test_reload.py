@@ -46,6 +46,30 @@ def stop():
         stops.write("VERSION\\n")
 """
 
+LIVE = """
+import asyncio
+from costrel import App, EventStream, WebSocket
+
+app = App("shop")
+
+@app.get("/version")
+def version():
+    return "VERSION"
+
+@app.get("/events")
+async def events():
+    async def ticks():
+        yield "VERSION"
+        await asyncio.Event().wait()
+    return EventStream(ticks())
+
+@app.websocket("/chat")
+async def chat(socket: WebSocket):
+    await socket.send("VERSION")
+    async for message in socket:
+        pass
+"""
+
 Start = Callable[..., Any]
 # Without watchfiles a change is found half a second later, on average a quarter.
 MAX_SECONDS = 1.0 if has_notifications() else 2.0
@@ -96,6 +120,24 @@ def test_a_change_is_served_within_a_second(tmp_path: Path, start: Start) -> Non
     assert 3 == running.output.count("Reloaded in ")
 
 
+def test_a_template_is_no_reason_to_start_anew(tmp_path: Path, start: Start) -> None:
+    """What pages are made of is told to the pages that are open, by the process that serves already."""
+    save(tmp_path, "one")
+    (tmp_path / "templates").mkdir()
+    running = start("dev", "shop.py", "--port", "0")
+    with urllib.request.urlopen(running.url("/_costrel/reload"), timeout=20) as stream:
+        versions: list[bytes] = []
+        while len(versions) < 2:
+            line = stream.readline()
+            if line.startswith(b"data: "):
+                versions.append(line)
+                (tmp_path / "templates" / "index.html").write_text("changed")
+
+    assert versions[0] != versions[1]
+    assert 1 == len(import_pids(tmp_path))
+    assert "/_costrel/" not in running.output
+
+
 @pytest.mark.pain("P9")
 def test_open_streams_do_not_hold_a_reload_up(tmp_path: Path, start: Start) -> None:
     """Three clients that read for ever: the new code serves within two seconds, and the old one ended in order."""
@@ -112,6 +154,37 @@ def test_open_streams_do_not_hold_a_reload_up(tmp_path: Path, start: Start) -> N
 
     for stream in streams:
         stream.close()
+
+
+@pytest.mark.capability("N18")
+def test_open_sockets_and_events_come_back_to_the_new_code(tmp_path: Path, start: Start) -> None:
+    """A WebSocket is closed with a code and an event stream ends with a time to come back; both find the new code."""
+    client = pytest.importorskip("websockets.sync.client")
+    (tmp_path / "shop.py").write_text(LIVE.replace("VERSION", "one"))
+    running = start("dev", "shop.py", "--port", "0")
+    address = running.url("")
+    with (
+        client.connect(address.replace("http", "ws") + "/chat", open_timeout=20) as socket,
+        urllib.request.urlopen(address + "/events", timeout=20) as stream,
+    ):
+        assert "one" == socket.recv(20)
+        assert b"data: one\n" == stream.readline()
+
+        (tmp_path / "shop.py").write_text(LIVE.replace("VERSION", "two"))
+        saved = time.monotonic()
+        rest = stream.read()
+        with pytest.raises(Exception, match="100[0-9]|101[0-9]|closed|close frame"):
+            socket.recv(20)
+
+        assert b"retry: " in rest
+        assert socket.close_code in (1001, 1012)
+
+    running.wait_for(lambda: running.get("/version") == (200, "two"), "the new code")
+
+    assert time.monotonic() - saved < 2 * MAX_SECONDS
+
+    with client.connect(address.replace("http", "ws") + "/chat", open_timeout=20) as socket:
+        assert "two" == socket.recv(20)
 
 
 def test_no_client_is_refused_while_it_reloads(tmp_path: Path, start: Start) -> None:

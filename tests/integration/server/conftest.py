@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -240,6 +241,25 @@ def process(tmp_path: Path) -> Iterator[Callable[..., Process]]:
             return stack.enter_context(Process(tmp_path / "log", loop, pass_fds, settings))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def certify(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """Make certificates that sign themselves, each with its key, in files of their own."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+
+    def make(name: str = "shop.example", password: str = "") -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp("certificate")
+        key, certificate = folder / "key.pem", folder / "certificate.pem"
+        request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2"]
+        request += ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-out", str(certificate)]
+        request += ["-keyout", str(key), *(["-passout", f"pass:{password}"] if password else ["-nodes"])]
+        subprocess.run([openssl, *request], check=True, capture_output=True, timeout=20)
+        return certificate, key
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,11 @@ import gc
 import json
 import logging
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from costrel import App, BodyStream, Request, Response, StreamResponse
+from costrel import App, BodyStream, FileResponse, Request, Response, StreamResponse
 from costrel.messages import Dispatch
 from costrel.server import AccessLog, ServerSettings, run
 
@@ -33,6 +34,12 @@ async def user(id: int, verbose: bool = False) -> dict[str, object]:
 
 @app.get("/blocking")
 def blocking() -> str:
+    return "blocked"
+
+
+@app.get("/blocks-the-loop/{hundredths}")
+async def block_the_loop(hundredths: int) -> str:
+    time.sleep(hundredths / 100)
     return "blocked"
 
 
@@ -77,6 +84,11 @@ async def down(mebibytes: int) -> Response:
             yield PIECE
 
     return StreamResponse(pieces(), media_type="application/octet-stream")
+
+
+@app.get("/file")
+async def file(path: str) -> Response:
+    return FileResponse(path)
 
 
 async def no_limit(request: Request, call_next: Dispatch) -> Response:
@@ -152,7 +164,8 @@ if __name__ == "__main__":
         async def fail() -> None:
             raise RuntimeError("the database is away")
 
-    access_log = AccessLog() if settings.get("access_log") else None
+    line_format = settings.get("access_log_format", "text")
+    access_log = AccessLog(line_format=line_format) if settings.get("access_log") else None
     if access_log is not None:
         app.on("request_finished", access_log)
     exit_code = run(app, ServerSettings(**{"access_log": False, **settings}))

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from costrel.errors import ConfigurationError
-from costrel.server.listening import accept_waiting, address_of, connection_limit, open_sockets
+from costrel.server.listening import (
+    accept_waiting,
+    activated_fds,
+    address_of,
+    connection_limit,
+    is_inherited,
+    open_sockets,
+    refuse_newcomers,
+)
 from costrel.server.settings import ServerSettings
 
 pytestmark = pytest.mark.integration
@@ -50,6 +58,82 @@ def test_taken_port_leaves_nothing_open() -> None:
             open_sockets(ServerSettings(port=taken.getsockname()[1]))
 
         assert before == len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        pytest.param({"LISTEN_PID": "7", "LISTEN_FDS": "2"}, [3, 4], id="two-for-this-process"),
+        pytest.param({"LISTEN_PID": "8", "LISTEN_FDS": "2"}, [], id="for-another-process"),
+        pytest.param({"LISTEN_FDS": "2"}, [], id="for-nobody"),
+        pytest.param({"LISTEN_PID": "7"}, [], id="none"),
+        pytest.param({"LISTEN_PID": "7", "LISTEN_FDS": "-1"}, [], id="no-number"),
+        pytest.param({}, [], id="not-started-by-systemd"),
+    ],
+)
+def test_sockets_of_systemd(environ: dict[str, str], expected: list[int]) -> None:
+    """Their numbers begin with 3, and they are for the process that is named alone."""
+
+    assert expected == list(activated_fds(environ, 7))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param(ServerSettings(fd=9), True, id="by-number"),
+        pytest.param(ServerSettings(uds="a"), False, id="a-path"),
+        pytest.param(ServerSettings(), False, id="a-port"),
+    ],
+)
+def test_whose_socket_it_is(settings: ServerSettings, expected: bool) -> None:
+    """One that is inherited stays open when the server stops."""
+
+    assert expected == is_inherited(settings)
+
+
+def test_what_is_no_listening_socket_is_refused() -> None:
+    """With the reason, and nothing left open."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(ConfigurationError, match="a socket unit needs `Accept=no`"):
+        open_sockets(ServerSettings(fd=ours.fileno()))
+    with pytest.raises(ConfigurationError, match="It is not an open socket"):
+        open_sockets(ServerSettings(fd=999))
+
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_newcomers_are_kept_out_while_the_queue_is_emptied() -> None:
+    """Who waits already, or is connected, is not touched; who comes now is refused when the socket closes."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, socket.create_connection(listening.getsockname()) as early:
+        early.sendall(b"before")
+        refuse_newcomers(listening)
+        early.sendall(b" and after")
+        with socket.socket() as late:
+            late.setblocking(False)
+            late.connect_ex(listening.getsockname())
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.settimeout(5)
+                received = accepted.recv(100)
+                while len(received) < len(b"before and after"):
+                    received += accepted.recv(100)
+
+                assert b"before and after" == received
+
+            listening.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                listening.accept()
+
+
+def test_keeping_newcomers_out_is_for_tcp(tmp_path: Path) -> None:
+    """A Unix socket is left as it is."""
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as client:
+        listening.bind(str(tmp_path / "a"))
+        listening.listen()
+        refuse_newcomers(listening)
+        client.connect(str(tmp_path / "a"))
 
 
 def test_inherited_socket_is_copied() -> None:
@@ -104,6 +188,42 @@ def test_waiting_connections_are_accepted(run: Any) -> None:
         assert 5 == len(made)
 
     run(main)
+
+
+@pytest.mark.security("R24")
+@pytest.mark.parametrize(
+    ("soft", "hard", "expected", "said"),
+    [
+        pytest.param(1024, 100_000, 10_000, "open_files_limit_raised from=1024 to=100000", id="raised"),
+        pytest.param(1024, 4096, 3276, "max_connections_lowered from=10000 to=3276", id="raised-and-still-too-low"),
+        pytest.param(20_000, 100_000, 10_000, "", id="high-enough"),
+        pytest.param(1024, -2, 819, "open_files_limit_kept limit=1024", id="not-allowed"),
+    ],
+)
+def test_limit_of_open_files_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    soft: int,
+    hard: int,
+    expected: int,
+    said: str,
+) -> None:
+    """When it does not allow as many connections as were asked for, it is raised, and the log says what there is."""
+    caplog.set_level("INFO", "costrel.server")
+    raised: list[tuple[int, int]] = []
+
+    def raise_limit(_: int, limits: tuple[int, int]) -> None:
+        if limits[1] < 0:
+            raise ValueError("not allowed to raise maximum limit")
+        raised.append(limits)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", raise_limit)
+
+    assert expected == connection_limit(10_000)
+    assert said in caplog.text
+    assert ([(hard, hard)] if "raised" in caplog.text else []) == raised
+    assert bool(said) == bool(caplog.records)
 
 
 @pytest.mark.security("R24")

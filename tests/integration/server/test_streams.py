@@ -267,6 +267,7 @@ def test_handler_is_cancelled_when_its_client_leaves(run: Any, net: Any) -> None
     run(main)
 
 
+@pytest.mark.capability("C148")
 @pytest.mark.capability("N01")
 def test_deadline_cancels_a_handler(run: Any, net: Any) -> None:
     """A handler that is over its deadline is cancelled, its client gets 503, and the connection goes on."""
