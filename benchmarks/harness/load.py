@@ -140,10 +140,10 @@ def _measure_once(server: Server, case: Case, command: list[str], seconds: int) 
     if wrong or found["socket"] or not found["requests"]:
         raise LoadFailed(f"{found['requests']} answers, {wrong} of a wrong status, {found['socket']} failed")
     return Measured(
-        cpu_us=cpu / found["requests"] * 1e6,
-        requests_per_second=found["requests"] / found["microseconds"] * 1e6,
-        server_share=cpu / elapsed,
-        core_busy=busy / elapsed,
+        cpu_us=round(cpu / found["requests"] * 1e6, 3),
+        requests_per_second=round(found["requests"] / found["microseconds"] * 1e6, 1),
+        server_share=round(cpu / elapsed, 3),
+        core_busy=round(busy / elapsed, 3),
         p50_us=found["p50"],
         p99_us=found["p99"],
     )

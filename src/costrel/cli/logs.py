@@ -184,6 +184,11 @@ def _plain(text: str) -> str:
     return shown + "…" if len(text) > _MAX_PATH_LENGTH else shown
 
 
+def _is_own_path(arguments: tuple[object, ...]) -> bool:
+    """Whether one of the values of a record is a path of the page reload."""
+    return any(isinstance(value, str) and value.startswith(_OWN_PATHS) for value in arguments)
+
+
 def set_up_logging(stream: IO[str], *, readable: bool) -> None:
     """Let the records of Costrel appear on `stream`, unless the application has handlers of its own for them.
 
@@ -202,4 +207,6 @@ def set_up_logging(stream: IO[str], *, readable: bool) -> None:
         handler = logging.StreamHandler(stream) if readable else QueuedLog(stream.fileno())
         handler.setFormatter(LineFormatter(Paint(stream), readable=readable))
         handler.addFilter(lambda record: record.msg not in (LISTENING, _START_FAILED))
+        # A browser leaves the stream of the page reload whenever it goes to another page.
+        handler.addFilter(lambda record: not (isinstance(record.args, tuple) and _is_own_path(record.args)))
         logger.addHandler(handler)

@@ -82,6 +82,7 @@ class NativeExchange:
         arrived: the whole body if it came with the head and nobody has taken it, else `None`.
         refusal: what the server answers by itself, `None` for a request that an application answers.
         is_websocket: whether it is the handshake of a WebSocket.
+        has_early_bytes: whether something was read together with such a handshake, behind it.
         is_plain: whether the simplest answer will do once the body is there: HTTP/1.1, not HEAD, and the connection
             goes on.
         status_code: the final status, 0 before it was sent.
@@ -95,6 +96,7 @@ class NativeExchange:
     arrived: bytes | None = None
     refusal: Refusal | None = None
     is_websocket = False
+    has_early_bytes = False
     is_disconnected: bool = False
     is_plain: bool = False
     status_code: int = 0

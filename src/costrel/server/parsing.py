@@ -24,7 +24,6 @@ from costrel.server.chunk_budget import ChunkBudget
 from costrel.server.exchange import Carrier, NativeExchange
 from costrel.server.framing import (
     ACTING_FIELDS,
-    EARLY_FRAMES,
     FORWARDED_FIELDS,
     HEADERS_TOO_LARGE,
     MALFORMED,
@@ -430,9 +429,7 @@ class RequestParser(ParserState):
         """
         if self.waiting and self.waiting[-1].is_websocket:
             self.state = _STOPPED
-            if rest:
-                # RFC 6455 §4.1: the client waits for the answer. What comes before is meant for somebody in between.
-                self.waiting[-1].refusal = EARLY_FRAMES
+            self.waiting[-1].has_early_bytes = bool(rest)
             return b""
         if not self._keep_alive:
             self.state = _STOPPED

@@ -21,7 +21,7 @@ from costrel.errors import ClientDisconnected
 from costrel.messages import Request, Response, SocketBody
 from costrel.server.core import ServerCore
 from costrel.server.exchange import NativeExchange
-from costrel.server.framing import INTERNAL_ERROR, Refusal
+from costrel.server.framing import EARLY_FRAMES, INTERNAL_ERROR, Refusal
 from costrel.server.intake import Intake
 from costrel.server.wire import Phase
 
@@ -87,7 +87,10 @@ class Upgrade(Intake):
         """Refuse what is no handshake, and dispatch what is one."""
         from costrel.server.websocket_handshake import check_handshake
 
-        refusal = check_handshake(exchange.version, exchange.raw_headers)
+        # SECURITY: RFC 6455 §4.1, the client waits for the answer. What comes with the handshake may be the request of
+        # somebody else, whom a proxy in between has put on the same connection.
+        early = EARLY_FRAMES if exchange.has_early_bytes else None
+        refusal = early or check_handshake(exchange.version, exchange.raw_headers)
         if refusal is not None:
             self._refuse(exchange, refusal)
             return
