@@ -19,7 +19,7 @@ test-unit: $(READY)
 	$(PYTEST) tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/deploy --ignore=tests/faults --numprocesses=auto --dist=worksteal
 
 test-integration: $(READY)
-	$(PYTEST) tests/integration
+	$(PYTEST) tests/integration --numprocesses=auto --dist=loadfile
 
 test-services: $(CHECKS)  ## a real browser, and the deployment guides; databases and Redis come with their rooms
 	$(PYTEST) tests/browser
