@@ -39,7 +39,7 @@ class QueuedLog(logging.Handler):
         self._changed = threading.Condition()
         self._is_writing = False
         self._thread: threading.Thread | None = None
-        self.dropped_count = 0
+        self.dropped_count: int = 0
         self._told_count = 0
 
     def emit(self, record: logging.LogRecord) -> None:
