@@ -216,22 +216,12 @@ def test_handlers_of_both_kinds_say_where_they_ran(tour: str, visitor: Any) -> N
     assert len(names["def"]) > 1
 
 
-def test_the_chat_says_politely_that_this_server_has_no_sockets(tour: str, visitor: Any) -> None:
-    """The native server refuses a WebSocket, and the page says what to do."""
-    visitor.visit(tour + "/chat")
-    visitor.page.get_by_role("button", name="Come in").click()
-    notice = visitor.page.locator("#no-socket")
-    notice.wait_for(state="visible")
-
-    assert "--server uvicorn" in (notice.text_content() or "")
-
-
-def test_the_chat_works_under_a_server_that_speaks_websocket(
-    uvicorn_tour: str, visitor: Any, other_visitor: Any
-) -> None:
-    """What one visitor says, the other reads."""
+@pytest.mark.parametrize("server", ["tour", "uvicorn_tour"])
+def test_two_visitors_chat(server: str, request: pytest.FixtureRequest, visitor: Any, other_visitor: Any) -> None:
+    """What one visitor says, the other reads, on our own server and on another one."""
+    address = request.getfixturevalue(server)
     for person, name in ((visitor, "Ann"), (other_visitor, "Bo")):
-        person.visit(uvicorn_tour + "/chat")
+        person.visit(address + "/chat")
         person.page.get_by_label("Your name").fill(name)
         person.page.get_by_role("button", name="Come in").click()
         person.page.locator("#room", has_text=f"{name} came in").wait_for()
