@@ -16,13 +16,15 @@ demo: $(READY)  ## serve the tour on http://127.0.0.1:8000
 test: test-unit test-integration  ## everything that needs no service and no browser, under five minutes
 
 test-unit: $(READY)
-	$(PYTEST) tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/deploy --ignore=tests/faults --numprocesses=auto --dist=worksteal
+	$(PYTEST) tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/deploy --ignore=tests/faults --ignore=tests/carry --ignore=tests/services --numprocesses=auto --dist=worksteal
 
 test-integration: $(READY)
 	$(PYTEST) tests/integration --numprocesses=auto --dist=loadfile
 
-test-services: $(CHECKS)  ## a real browser, and the deployment guides; databases and Redis come with their rooms
+test-services: $(CHECKS)  ## a real browser, deployment guides, carried applications, Redis; databases come with their room
 	$(PYTEST) tests/browser
+	$(PYTEST) tests/carry --numprocesses=auto --dist=loadfile
+	$(PYTEST) tests/services
 	$(PYTEST) tests/deploy
 
 faults: $(CHECKS)  ## what breaks in production, broken on purpose, in ten minutes; FAULTS=short in five
@@ -78,6 +80,6 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group test
 	@touch $@
 
-$(CHECKS): $(READY)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group check --group browser --group deploy
+$(CHECKS): $(READY) tests/carry/constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint tests/carry/constraints.txt --group check --group browser --group deploy --group carry --group services
 	@touch $@

@@ -17,10 +17,12 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import carrying
 import import_time
 import in_process
 import many_routes
 import thread_handover
+import websocket_echo
 from harness.answers import fetch
 from harness.cases import CASES
 from harness.contenders import CONTENDERS, FLOOR, OURS, Contender
@@ -35,7 +37,7 @@ from harness.serving import DidNotStart
 from harness.tables import table_of
 from report import RESULTS, publish, refresh
 
-EXTRAS = ("in_process", "routing", "imports", "memory", "handover")
+EXTRAS = ("in_process", "routing", "imports", "memory", "handover", "websocket", "carrying")
 UNFINISHED = RESULTS / "unfinished.local.json"
 
 
@@ -106,6 +108,17 @@ class Comparison:
         """Measure the hand-over to threads."""
         self.record.handover = thread_handover.measure()
 
+    def websocket(self) -> None:
+        """Measure echoes."""
+        results, missing = websocket_echo.in_rounds(set(), self._round_count, self._seconds)
+        self.record.websocket = {name: [each["cpu_us"] for each in rounds] for name, rounds in results.items()}
+        self.record.left_out += [LeftOut(name, "websocket", why) for name, why in missing.items()]
+
+    def carrying(self) -> None:
+        """Measure mounted applications."""
+        self.record.carrying, missing = carrying.measure(self._environments, self._round_count, self._seconds)
+        self.record.left_out += missing
+
 
 def names(text: str, known: tuple[str, ...], what: str) -> list[str]:
     """Read a list of names; all when it is empty.
@@ -144,6 +157,8 @@ def main() -> int:
         "routing": comparison.routing,
         "imports": comparison.imports,
         "handover": comparison.handover,
+        "websocket": comparison.websocket,
+        "carrying": comparison.carrying,
     }
     for name, run in extras.items():
         if name in parts:

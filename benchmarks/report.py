@@ -40,6 +40,8 @@ _TITLES = {
     "imports": "Imports",
     "memory": "Memory",
     "handover": "Hand-over to threads",
+    "websocket": "WebSockets",
+    "carrying": "Applications of others, mounted",
     "left_out": "Who is missing",
     "versions": "Versions",
 }

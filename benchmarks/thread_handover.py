@@ -2,8 +2,8 @@
 
 Handlers that sleep show whether they start together: as many as there are threads must end together too. A mixed load,
 nine quick ones to one that sleeps, shows whether a quick one has to wait behind a slow one; it is measured with two
-handlers, and with one that is sometimes slow, which no forecast by handler can know. Ours goes through the whole
-framework, the plain pool runs the bare function.
+handlers, and with one that is sometimes slow, which no forecast by handler can know. Both sides go through the whole
+framework: ours with a `def` handler, the plain pool with an `async def` one that awaits `run_in_executor`.
 
     python benchmarks/thread_handover.py
 """
@@ -34,6 +34,7 @@ TARGET = 1.2
 
 app = App("threads")
 Call = Callable[[int], Awaitable[object]]
+PLAIN = ThreadPoolExecutor(THREADS)
 
 
 def pause(milliseconds: int) -> None:
@@ -56,21 +57,18 @@ def quick(milliseconds: int) -> TextResponse:
     return TextResponse("done")
 
 
+@app.get("/plain/{milliseconds}")
+async def answer_plainly(milliseconds: int) -> TextResponse:
+    """Answer after what a plain pool has done."""
+    await asyncio.get_running_loop().run_in_executor(PLAIN, pause, milliseconds)
+    return TextResponse("done")
+
+
 def through(application: Application, prefix: str) -> Call:
     """Return a call that goes through the framework."""
 
     async def call(milliseconds: int) -> None:
         await application(scope_of(f"{prefix}/{milliseconds}"), receive_nothing, drop)
-
-    return call
-
-
-def plainly(pool: ThreadPoolExecutor) -> Call:
-    """Return a call that runs the bare function in a plain pool."""
-    loop = asyncio.get_running_loop()
-
-    async def call(milliseconds: int) -> None:
-        await loop.run_in_executor(pool, pause, milliseconds)
 
     return call
 
@@ -109,7 +107,8 @@ def percentile(values: Sequence[float], share: float) -> float:
 async def compare(application: Application) -> list[Handover]:
     """Measure all lines in rounds."""
     serving = await start(application)
-    sleeping, either, quickly = (through(application, prefix) for prefix in ("/sleeping", "/either", "/quick"))
+    prefixes = ("/sleeping", "/either", "/quick", "/plain")
+    sleeping, either, quickly, plain = (through(application, prefix) for prefix in prefixes)
     milliseconds = int(SLEEP_SECONDS * 1000)
     figures: dict[str, Handover] = {}
 
@@ -118,25 +117,21 @@ async def compare(application: Application) -> list[Handover]:
         line.ours_ms.append(ours_ms)
         line.plain_ms.append(plain_ms)
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        plain = plainly(pool)
-        for call in (sleeping, plain):
-            await together(call, THREADS, milliseconds)
-        for _ in range(ROUNDS):
-            for count in (2, 10, 40):
-                ours_ms = await together(sleeping, count, milliseconds)
-                note(f"{count} at once, each sleeps 20 ms", ours_ms, await together(plain, count, milliseconds))
-            for _ in range(10):
-                await together(either, 100, 0)
-            ours_ms = await together(either, THREADS, milliseconds)
-            note(
-                "40 at once, of a handler that was quick so far", ours_ms, await together(plain, THREADS, milliseconds)
-            )
-            two, one, bare = await mixed(sleeping, quickly), await mixed(either, either), await mixed(plain, plain)
-            note("mixed, two handlers: p99 of the quick ones", two[0], bare[0])
-            note("mixed, two handlers: p99 of all", two[1], bare[1])
-            note("mixed, one handler: p99 of the quick ones", one[0], bare[0])
-            note("mixed, one handler: p99 of all", one[1], bare[1])
+    for call in (sleeping, plain):
+        await together(call, THREADS, milliseconds)
+    for _ in range(ROUNDS):
+        for count in (2, 10, 40):
+            ours_ms = await together(sleeping, count, milliseconds)
+            note(f"{count} at once, each sleeps 20 ms", ours_ms, await together(plain, count, milliseconds))
+        for _ in range(10):
+            await together(either, 100, 0)
+        ours_ms = await together(either, THREADS, milliseconds)
+        note("40 at once, of a handler that was quick so far", ours_ms, await together(plain, THREADS, milliseconds))
+        two, one, bare = await mixed(sleeping, quickly), await mixed(either, either), await mixed(plain, plain)
+        note("mixed, two handlers: p99 of the quick ones", two[0], bare[0])
+        note("mixed, two handlers: p99 of all", two[1], bare[1])
+        note("mixed, one handler: p99 of the quick ones", one[0], bare[0])
+        note("mixed, one handler: p99 of all", one[1], bare[1])
     serving.cancel()
     return list(figures.values())
 

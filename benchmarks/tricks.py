@@ -12,14 +12,15 @@ import asyncio
 import platform
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import cast
 
 import httptools
 import uvloop
 
+from costrel.gateways.asgi_fields import KnownFields
 from costrel.http import RequestHeaders, essence_of, field_name, parse_media_type
-from costrel.messages import DEFAULT_LIMITS
+from costrel.messages import DEFAULT_LIMITS, Request
 from costrel.messages.content import read_content, take_arrived_content
 from costrel.routing import RouteEntry, build_table, parse_pattern
 from costrel.server import ServerSettings
@@ -150,6 +151,83 @@ def arrived_body() -> None:
     show("arrived_body", in_two_reads, in_one_read)
 
 
+def repeated_body_head() -> None:
+    """Compare parsing the head of a request with a body again with taking it as a repeated one."""
+    fields = b"Host: localhost:8000\r\nContent-Type: application/json\r\nContent-Length: 1024\r\n\r\n"
+    request = b"POST /order HTTP/1.1\r\n" + fields + b"{}" * 512
+    parser = RequestParser(cast("Carrier", Bearer()), ParserLimits.of(ServerSettings()))
+
+    def parse_again() -> None:
+        parser._known_body_head = None
+        parser.feed(request)
+        parser.waiting.clear()
+
+    def take() -> None:
+        parser.feed(request)
+        parser.waiting.clear()
+
+    show("repeated_body_head", parse_again, take)
+
+
+def taken_body() -> None:
+    """Compare awaiting the reader of a body that is here already with taking it."""
+
+    async def read(request: Request) -> None:
+        await request.read()
+
+    async def take(request: Request) -> None:
+        if request.content is None and not request.take_content():
+            await request.read()
+
+    def cost_of(handle: Callable[[Request], Coroutine[object, object, None]]) -> Callable[[], object]:
+        def run() -> None:
+            exchange = NativeExchange(cast("Carrier", Bearer()), "POST", "1.1", True, [])
+            exchange.arrived = b"{}"
+            request = Request("POST", "/", b"/", b"", [], exchange)
+            try:
+                handle(request).send(None)
+            except StopIteration:
+                return
+
+        return run
+
+    show("taken_body", cost_of(read), cost_of(take))
+
+
+def asgi_fields() -> None:
+    """Compare looking at every field line of an ASGI server with asking whether all were seen before."""
+    lines = [(b"host", b"localhost"), *((b"x-field-%d" % number, b"some value") for number in range(11))]
+    known = KnownFields()
+    known.check(lines)
+
+    def is_known() -> bool:
+        names = dict(lines)
+        return known.names.issuperset(names) and names.get(b"host") in known.hosts and len(names) == len(lines)
+
+    show("asgi_fields", lambda: known.check(lines), is_known)
+
+
+class WithHook:
+    """A class with slots and `__getattr__`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 1
+
+    def __getattr__(self, name: str) -> object:
+        raise AttributeError(name)
+
+
+class WithoutHook:
+    """The same without it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 1
+
+
 class FrozenFraming:
     """A framing as a frozen dataclass makes it."""
 
@@ -222,6 +300,15 @@ def main() -> None:
         lambda: FrozenFraming(1024, False, False, False),
         lambda: RequestFraming(1024, False, False, False),
     )
+    asgi_fields()
+    repeated_body_head()
+    taken_body()
+    hooked, plain = WithHook(), WithoutHook()
+
+    def load(one: WithHook | WithoutHook) -> None:
+        one.value, one.value, one.value, one.value, one.value, one.value, one.value, one.value, one.value, one.value  # noqa: B018
+
+    show("getattr_hook_ten_loads", lambda: load(hooked), lambda: load(plain))
     show("last_segment", lambda: walking.find(request), lambda: table.find(request))
 
 

@@ -237,10 +237,21 @@ def show(results: Mapping[str, list[dict[str, float]]]) -> bool:
     return is_missed
 
 
-def compare(options: argparse.Namespace) -> int:
-    """Measure all contenders in rounds; return 1 when a target was missed and `--strict` was given."""
-    wanted = set(filter(None, options.only.split(",")))
+def in_rounds(
+    wanted: set[str], round_count: int, seconds: float
+) -> tuple[dict[str, list[dict[str, float]]], dict[str, str]]:
+    """Measure contenders in rounds.
+
+    Args:
+        wanted: their names; all when it is empty.
+        round_count: how often each is measured.
+        seconds: how long each time.
+
+    Returns:
+        The figures of each round by contender, and why one of them is missing.
+    """
     results: dict[str, list[dict[str, float]]] = {}
+    missing: dict[str, str] = {}
     with ExitStack() as stack:
         servers = {}
         for name, port, command, folder in commands(wanted):
@@ -248,12 +259,23 @@ def compare(options: argparse.Namespace) -> int:
                 try:
                     servers[name] = stack.enter_context(serving(command, port, folder))
                 except DidNotStart as error:
-                    print(f"{name} did not start: {error}", file=sys.stderr)
+                    missing[name] = f"did not start: {error}"
         for server in servers.values():
             measure(server, 0.5)
-        for _ in range(options.rounds):
+        for _ in range(round_count):
             for name, server in servers.items():
-                results.setdefault(name, []).append(measure(server, options.seconds))
+                results.setdefault(name, []).append(measure(server, seconds))
+    if "ws" not in servers and (not wanted or "ws" in wanted):
+        missing.setdefault("ws", "could not be installed")
+    return results, missing
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Measure all contenders in rounds; return 1 when a target was missed and `--strict` was given."""
+    wanted = set(filter(None, options.only.split(",")))
+    results, missing = in_rounds(wanted, options.rounds, options.seconds)
+    for name, why in missing.items():
+        print(f"{name}: {why}", file=sys.stderr)
     is_missed = show(results)
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=1))

@@ -29,9 +29,12 @@ MADE = "<!-- Made by scripts/reference_pages.py; change the code instead. -->"
 HELP_WIDTH = 80
 ROOMS = {
     "APP": "Applications, blueprints and settings",
+    "CARRY": "Code that moves here",
     "CLI": "The command line",
     "CONTEXT": "`request`, `session`, `g` and their like",
     "HANDLER": "Handlers, hooks, providers and responses",
+    "LAYERS": "Layers",
+    "MOUNT": "Mounted applications",
     "PAGES": "Error pages",
     "REQUEST": "Requests and their bodies",
     "RESPONSE": "Responses",
@@ -39,6 +42,7 @@ ROOMS = {
     "SERVER": "The server",
     "SESSION": "Sessions",
     "STATIC": "Static files",
+    "STORE": "Stores",
     "TEMPLATE": "Templates",
     "TESTING": "The test clients",
     "WEBSOCKET": "WebSockets",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import costrel
-from costrel.messages.foreign_names import _TABLES
+from costrel.errors.foreign_names import _TABLES
 
 SOURCE = Path(costrel.__file__).parent
 ROOMS = sorted(f"costrel.{path.parent.name}" for path in SOURCE.glob("*/__init__.py"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CONTENDERS", "FLOOR", "OURS", "Contender"]
+__all__ = ["CARRIED", "CONTENDERS", "FLOOR", "OURS", "Contender"]
 
 Home = Literal["ours", "python", "node"]
 
@@ -106,3 +106,46 @@ CONTENDERS = {
         on_node("node_http", "Node http", "ajv"),
     )
 }
+
+_MOUNTED = "{bin}/python -m costrel run peers.%s:app --port {port} --no-access-log"
+_UVICORN = "{bin}/python -m uvicorn peers.starlette:app --port {port} --loop uvloop --http httptools"
+_CARRIED_CASES = ("text", "json", "typed")
+
+CARRIED = {
+    contender.name: contender
+    for contender in (
+        Contender(
+            "starlette_mounted",
+            "Starlette mounted in Costrel",
+            "ours",
+            _MOUNTED % "mounted_starlette",
+            ("starlette", "costrel", "msgspec"),
+            _CARRIED_CASES,
+        ),
+        Contender(
+            "starlette_uvicorn",
+            "the same on uvicorn",
+            "ours",
+            f"{_UVICORN} --no-access-log --log-level warning",
+            ("starlette", "uvicorn", "uvloop", "httptools", "msgspec"),
+            _CARRIED_CASES,
+        ),
+        Contender(
+            "flask_mounted",
+            "Flask mounted in Costrel",
+            "ours",
+            _MOUNTED % "mounted_flask",
+            ("flask", "werkzeug", "costrel", "msgspec"),
+            _CARRIED_CASES,
+        ),
+        Contender(
+            "flask_gunicorn",
+            "the same on gunicorn gthread",
+            "ours",
+            f"{_GUNICORN} peers.flask:app",
+            ("flask", "werkzeug", "gunicorn", "msgspec"),
+            _CARRIED_CASES,
+        ),
+    )
+}
+"""Applications of others, mounted in ours and on the servers they would have otherwise."""

@@ -81,6 +81,9 @@ class Record(msgspec.Struct):
         in_process: by case and contender, each round's CPU microseconds of a request without a server.
         imports_ms: CPU milliseconds of each run of an interpreter that imports a framework.
         ready_ms: the same of one that has a small application ready.
+        handover: lines about the hand-over to threads.
+        websocket: by contender, each round's CPU microseconds of a message that is echoed.
+        carrying: by case and contender, each round's figures of applications that are mounted, and beside that.
     """
 
     about: About
@@ -92,6 +95,8 @@ class Record(msgspec.Struct):
     imports_ms: dict[str, list[float]] = {}
     ready_ms: dict[str, list[float]] = {}
     handover: list[Handover] = []
+    websocket: dict[str, list[float]] = {}
+    carrying: dict[str, dict[str, list[Measured]]] = {}
 
 
 class Profile(msgspec.Struct):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import sub
 
 from harness.cases import CASES
-from harness.contenders import CONTENDERS, FLOOR, OURS
+from harness.contenders import CARRIED, CONTENDERS, FLOOR, OURS
 from harness.load import Measured
 from harness.record import Record
 from harness.spread import Spread, ratios, spread_of
@@ -19,6 +19,14 @@ IDLE_NOTE = (
     f"{IDLE_MARK} The server had less than {BUSY_SHARE:.0%} of its core, because the load or a neighbour held it up: "
     "its requests per second are a lower bound, and its CPU time is a little too high."
 )
+
+
+ECHOES = {
+    "costrel": "**Costrel**, `async for`",
+    "uvicorn": "bare ASGI, uvicorn with `websockets-sansio`",
+    "core": "the sans-I/O core of `websockets` on a bare protocol",
+    "ws": "`ws`, Node",
+}
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -171,6 +179,38 @@ def handover(record: Record) -> str:
     return markdown(["milliseconds", "Costrel", "a plain pool of 40 threads", "ratio"], rows)
 
 
+def websocket(record: Record) -> str:
+    """Write what a message of a WebSocket costs."""
+    ours = record.websocket.get(OURS, [])
+    rows = [
+        [
+            ECHOES[name],
+            with_spread(spread_of(rounds)),
+            with_spread(spread_of(ratios(ours, rounds))) if ours else "",
+        ]
+        for name, rounds in sorted(record.websocket.items(), key=lambda pair: spread_of(pair[1]).median)
+    ]
+    return markdown(["CPU µs per message", "echo of 64 bytes", "Costrel to it"], rows)
+
+
+def carrying(record: Record) -> str:
+    """Write what mounted applications cost beside the servers they would have otherwise."""
+    rows = []
+    for case, figures in record.carrying.items():
+        names = [name for name in CARRIED if name in figures]
+        for mounted, alone in zip(names[::2], names[1::2], strict=False):
+            ours, theirs = ([each.cpu_us for each in figures[name]] for name in (mounted, alone))
+            rows.append(
+                [
+                    f"`{case}`: {CARRIED[mounted].title}",
+                    with_spread(spread_of(ours)),
+                    with_spread(spread_of(theirs)),
+                    with_spread(spread_of(ratios(ours, theirs))),
+                ]
+            )
+    return markdown(["CPU µs per request", "mounted", "uvicorn, or gunicorn gthread", "ratio"], rows)
+
+
 def left_out(record: Record) -> str:
     """Write who is missing, where, and why."""
     if not record.left_out:
@@ -211,6 +251,8 @@ NAMES = {
     "imports": imports,
     "memory": memory,
     "handover": handover,
+    "websocket": websocket,
+    "carrying": carrying,
     "left_out": left_out,
     "versions": versions,
 }

@@ -274,7 +274,7 @@ def __dir__() -> list[str]:
 
 def _unknown(name: str) -> AttributeError:
     """Make the error for a name that does not exist; one of another framework is explained."""
-    from costrel.messages import explain_foreign_name, is_foreign_name
+    from costrel.errors import explain_foreign_name, is_foreign_name
 
     why = f"; {explain_foreign_name('costrel', name)}" if is_foreign_name("costrel", name) else ""
     return AttributeError(f"module 'costrel' has no attribute {name!r}{why}")

@@ -15,6 +15,9 @@ async def layer(request: Request, call_next: Dispatch) -> Response:
     return await call_next(request)
 
 
+async def star(scope: object, receive: object, send: object) -> None: ...
+
+
 def make_number() -> int:
     return 1
 
@@ -41,6 +44,7 @@ def test_the_whole_application_is_json() -> None:
     child.add_route("/", on_missing, name="index")
     app.register(part)
     app.mount("/child", child)
+    app.mount("/", star, host="old.example", fallback=True)
 
     text = json.dumps(app.describe())
     told = json.loads(text)
@@ -56,7 +60,11 @@ def test_the_whole_application_is_json() -> None:
     assert [("app", f"{module}.make_number")] == [(p["lifetime"], p["factory"]) for p in told["providers"]]
     assert [("part", "/part", "api.example.com")] == [(b["name"], b["prefix"], b["host"]) for b in told["blueprints"]]
     assert {"sessions", "templates", "static", "pages"} == {extension["name"] for extension in told["extensions"]}
-    assert [("/child", "child", "child")] == [(m["path"], m["name"], m["app"]["name"]) for m in told["mounts"]]
+    assert [
+        ("/child", "child", "app", "direct", None, False),
+        ("/", "star", "asgi", "trampoline", "old.example", True),
+    ] == [tuple(mount[key] for key in ("path", "name", "kind", "mode", "host", "fallback")) for mount in told["mounts"]]
+    assert ("child", f"{module}.star") == (told["mounts"][0]["app"]["name"], told["mounts"][1]["application"])
     assert ["index"] == [route["name"] for route in told["mounts"][0]["app"]["routes"]]
     assert ["builtins.print"] == told["events"]["app_started"]
     assert [f"on_start {module}.before"] == told["lifecycle"]

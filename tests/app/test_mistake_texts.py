@@ -162,6 +162,15 @@ def not_a_layer(app: App) -> None:
     app.add_route("/", handler, use=[CORS])
 
 
+def wsgi_application(environ: object, start_response: object) -> list[bytes]:
+    return []
+
+
+def two_fallbacks(app: App) -> None:
+    app.mount("/", wsgi_application, name="legacy", fallback=True)
+    app.mount("/", wsgi_application, name="older", fallback=True)
+
+
 def mount_with_parameter(app: App) -> None:
     app.mount("/{tenant}/shop", new())
 
@@ -240,7 +249,11 @@ CASES: dict[str, Callable[[], object]] = {
     "a-blueprint-registered-twice": built(blueprint_twice),
     "a-layer-that-was-not-made": built(not_a_layer),
     "a-mount-with-a-parameter": built(mount_with_parameter),
-    "a-mount-of-another-framework": lambda: new().mount("/legacy", object()),
+    "a-mount-of-no-application": lambda: new().mount("/legacy", object()),
+    "a-mount-of-a-class": lambda: new().mount("/legacy", Users),
+    "a-mount-that-may-be-asgi-or-wsgi": lambda: new().mount("/legacy", lambda *arguments: None),
+    "a-mode-for-wsgi": lambda: new().mount("/legacy", wsgi_application, mode="task"),
+    "two-fallbacks": built(two_fallbacks),
     "an-event-that-does-not-exist": lambda: new().on("request_finnished", print),
     "globals-that-hide-a-method": lambda: App("shop", extensions=(), g=MyGlobals).build(),
     "state-that-hides-a-method": lambda: App("shop", extensions=(), state=State(copy=1)).build(),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
+import flask
 import pytest
 from hypothesis import given, settings, strategies as st
+from starlette.applications import Starlette
 
 from costrel.app import App, AppSettings, Blueprint, current_app
 from costrel.errors import BuildError, ConfigurationError, NotFound
 from costrel.messages import Dispatch, Request, Response
+from costrel.mounts import WSGIMount
 from costrel.testing import TestClient
 
 
@@ -173,7 +177,7 @@ def test_the_innermost_app_is_current_until_the_end() -> None:
 @pytest.mark.parametrize(
     ("register", "code"),
     [
-        pytest.param(lambda app: app.mount("/x", object()), "COS-APP-032", id="not-an-app"),
+        pytest.param(lambda app: app.mount("/x", object()), "COS-MOUNT-001", id="not-an-app"),
         pytest.param(lambda app: app.mount("/x", app), "COS-APP-039", id="itself"),
     ],
 )
@@ -227,3 +231,52 @@ def test_mounts_that_do_not_fit_are_found_at_build(register, expected: list[str]
 
     assert expected == [mistake.code for mistake in caught.value.mistakes]
     assert all("test_mounting.py:" in mistake.where for mistake in caught.value.mistakes)
+
+
+def old(environ: object, start_response: object) -> list[bytes]:
+    return []
+
+
+@pytest.mark.parametrize(
+    ("path", "application", "name", "expected"),
+    [
+        pytest.param("/x/old", old, None, "old", id="the-end-of-the-path"),
+        pytest.param("/v1.0/", old, None, "v1_0", id="a-path-with-a-dot"),
+        pytest.param("/", old, None, "old", id="a-function"),
+        pytest.param("/", WSGIMount(old), None, "old", id="an-adapter"),
+        pytest.param("/", flask.Flask("shop.web"), None, "flask", id="a-class"),
+        pytest.param("/", App("shop.web", extensions=()), None, "shop_web", id="an-app"),
+        pytest.param("/x", old, "legacy", "legacy", id="as-given"),
+    ],
+)
+def test_a_mount_has_a_name_without_dots(path: str, application: Any, name: str | None, expected: str) -> None:
+    """It stands before the names of routes, and a dot ends it."""
+    app = App("test", extensions=())
+    app.mount(path, application, name=name)
+
+    assert [expected] == list(app.mounts)
+
+
+@pytest.mark.parametrize("name", ["a.b", ""])
+def test_a_name_that_could_not_be_asked_for_is_refused(name: str) -> None:
+    """Of a mount, as of a blueprint."""
+    with pytest.raises(ValueError, match="the name of a mount has no dot and is not empty"):
+        App("test", extensions=()).mount("/x", old, name=name)
+
+
+@pytest.mark.parametrize(
+    ("application", "expected"),
+    [
+        pytest.param(App("x", extensions=()), ("app", "direct"), id="an-app"),
+        pytest.param(old, ("wsgi", "thread"), id="wsgi"),
+        pytest.param(Starlette(), ("asgi", "trampoline"), id="asgi"),
+    ],
+)
+def test_kind_and_mode_can_be_seen(application: Any, expected: tuple[str, str]) -> None:
+    """And what was mounted, as it was given."""
+    app = App("test", extensions=())
+    app.mount("/x", application)
+    mount = app.mounts["x"]
+
+    assert (*expected, application) == (mount.kind, mount.mode, mount.application)
+    assert (expected[0] == "asgi") is app.has_websockets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from costrel.app import App, AppSettings, Blueprint
@@ -95,3 +97,24 @@ def test_the_body_of_an_unmatched_request_is_not_read() -> None:
 
     with TestClient(app) as client:
         assert 404 == client.post("/nothing", content=b"x" * 100).status_code
+
+
+def test_a_hook_of_the_application_may_need_a_thread() -> None:
+    """A hook around everything may take what a plain generator provides, and stands around 404 and OPTIONS too."""
+    app = new()
+    log: list[str] = []
+
+    def connect() -> Iterator[float]:
+        yield 1.5
+
+    @app.before_request
+    def check(connection: float) -> None:
+        log.append(f"checked with {connection}")
+
+    app.provide(float, connect)
+
+    with TestClient(app) as client:
+        assert 404 == client.get("/nowhere").status_code
+        assert 204 == client.options("/orders").status_code
+        assert 200 == client.get("/").status_code
+    assert ["checked with 1.5"] * 3 == log

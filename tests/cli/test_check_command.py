@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import flask
 import pytest
 
 from costrel import App
 from costrel.cli import invoke
+from costrel.cli.foreign_app import wrap_foreign
 from costrel.messages import AppSettings
 
 SOUND = AppSettings(
@@ -34,6 +36,39 @@ def test_every_mistake_is_printed() -> None:
     assert 1 == result.exit_code
     assert result.output.startswith("2 mistakes in the application:")
     assert 2 == result.output.count("\nCOS-ROUTE-")
+
+
+async def star(scope: object, receive: object, send: object) -> None:
+    """An ASGI application that nobody asks."""
+
+
+def test_an_application_of_another_framework_is_not_looked_into() -> None:
+    """Its settings are its own; those of the server are checked."""
+    app = wrap_foreign(star, "shop")
+    said = f"shop: {__name__}.star, an ASGI application, is served as it is; its routes are its own business.\n"
+    environ = {"COSTREL_ACCESS_LOG": "0"}
+
+    assert said == invoke(app, ["check"]).output
+    assert f"{said}Ready to be deployed, as far as settings tell.\n" == invoke(app, ["check", "--deploy"]).output
+    assert "access-log-off" in invoke(app, ["check", "--deploy"], environ=environ).output
+
+
+def test_mounts_are_counted() -> None:
+    """Beside the routes."""
+    app = App("shop", extensions=())
+    app.mount("/star", star)
+
+    assert "shop: 0 routes, 1 mount, no mistakes.\n" == invoke(app, ["check"]).output
+
+
+def test_a_mounted_flask_application_keeps_the_name_of_the_cookie() -> None:
+    """Another name would end the sessions that the two share."""
+    app = App("shop", extensions=(), settings=AppSettings(
+        secret_key=SOUND.secret_key, base_url=SOUND.base_url, allowed_hosts=SOUND.allowed_hosts
+    ))  # fmt: skip
+    app.mount("/", flask.Flask("old"), fallback=True)
+
+    assert "session-cookie-name" not in invoke(app, ["check", "--deploy"]).output
 
 
 @pytest.mark.capability("C158")

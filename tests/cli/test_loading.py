@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from costrel.cli.foreign_app import carried_by
 from costrel.cli.loading import find_file, load_app, watched_folders
 from costrel.errors import ConfigurationError
 
@@ -43,6 +44,38 @@ def test_an_application_is_found(folder: Path, file: str, content: str, text: st
     write(folder / file, content)
 
     assert expected == load_app(text).name
+
+
+FLASK = "import flask\n\n{name} = flask.Flask('old')\n"
+FLASK_FACTORY = "import flask\n\ndef {name}(config=None):\n    return flask.Flask('old')\n"
+ASGI = "async def {name}(scope, receive, send): ...\n"
+WSGI = "def {name}(environ, start_response): ...\n"
+EXPLICIT = "from costrel.mounts import WSGIMount\n\ndef call(*args): ...\n\n{name} = WSGIMount(call)\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "expected"),
+    [
+        pytest.param(FLASK.format(name="app"), "shop", ("wsgi", "flask.app.Flask"), id="flask"),
+        pytest.param(FLASK.format(name="site"), "shop:site", ("wsgi", "flask.app.Flask"), id="flask-by-its-name"),
+        pytest.param(FLASK_FACTORY.format(name="create_app"), "shop", ("wsgi", "flask.app.Flask"), id="a-factory"),
+        pytest.param(FLASK_FACTORY.format(name="make"), "shop:make('x')", ("wsgi", "flask.app.Flask"), id="called"),
+        pytest.param(ASGI.format(name="application"), "shop", ("asgi", "shop.application"), id="an-asgi-function"),
+        pytest.param(WSGI.format(name="call"), "shop:call", ("wsgi", "shop.call"), id="a-wsgi-function"),
+        pytest.param(EXPLICIT.format(name="app"), "shop.py", ("wsgi", "shop.call"), id="said-explicitly"),
+    ],
+)
+def test_an_application_of_another_framework_comes_in_an_app(
+    folder: Path, content: str, text: str, expected: tuple[str, str]
+) -> None:
+    """As the only thing in it, behind nothing of ours."""
+    write(folder / "shop.py", content)
+    app = load_app(text)
+    mount = carried_by(app)
+
+    assert mount is not None
+    assert expected == (mount.kind, mount.application_label)
+    assert ("shop", "/", True, {}) == (app.name, mount.path, mount.is_fallback, dict(app.extensions))
 
 
 def test_a_file_in_a_package_is_imported_as_part_of_it(folder: Path) -> None:

@@ -53,7 +53,7 @@ def run(*arguments: str, **environ: str) -> Result:
     return CliRunner().invoke(root, arguments, prog_name="costrel", env=environ)
 
 
-@pytest.mark.parametrize("name", ["costrel", "dev", "run", "routes", "shell", "check", "new", "explain"])
+@pytest.mark.parametrize("name", ["costrel", "dev", "run", "routes", "shell", "check", "doctor", "new", "explain"])
 def test_the_help_of_every_command_is_as_it_was(folder: Path, name: str) -> None:
     """At 80 columns; write it anew with WRITE_SNAPSHOTS=1 and read what changed."""
     arguments = ["--help"] if name == "costrel" else [name, "--help"]

@@ -9,6 +9,7 @@ import pytest
 
 from costrel import App, Blueprint, WebSocket
 from costrel.cli import invoke
+from costrel.cli.foreign_app import wrap_foreign
 from costrel.cli.routes_command import endpoints_of
 
 
@@ -59,7 +60,45 @@ def test_the_table_has_every_route_with_its_prefix() -> None:
         ["PUT", "/api/items/{id}", "api.change", "loop"],
         ["WEBSOCKET", "/chat", "chat", "loop"],
         ["GET", "/child/hello", "hello", "thread, 1 hop"],
+        [],
+        ["Mounted", "Path", "Name", "Mode"],
+        ["app", "/child/*", "child", "direct"],
     ] == cells
+
+
+def old(environ: object, start_response: object) -> list[bytes]:
+    """A WSGI application that nobody asks."""
+    return []
+
+
+async def star(scope: object, receive: object, send: object) -> None:
+    """An ASGI application that nobody asks."""
+
+
+def test_the_mounts_are_shown_with_kind_and_mode() -> None:
+    """Those inside mounted applications too, with their whole names and paths."""
+    app, child = App("shop", extensions=()), App("child", extensions=())
+    child.mount("/star", star, mode="task")
+    app.mount("/child", child)
+    app.mount("/old", old, host="old.example")
+    app.mount("/", old, name="legacy", fallback=True)
+    lines = invoke(app, ["routes"]).output.splitlines()
+    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()][:4] for line in lines[3:]]
+
+    assert ["The application has no routes.", ""] == lines[:2]
+    assert [
+        [f"wsgi {__name__}.old", "/* (fallback)", "legacy", "thread"],
+        ["app", "/child/*", "child", "direct"],
+        [f"asgi {__name__}.star", "/child/star/*", "child.star", "task"],
+        [f"wsgi {__name__}.old", "old.example/old/*", "old", "thread"],
+    ] == cells
+
+
+def test_an_application_of_another_framework_has_its_own_routes() -> None:
+    """One sentence says what is served and that nothing is known here."""
+    said = invoke(wrap_foreign(old, "shop"), ["routes"]).output
+
+    assert f"shop: {__name__}.old, a WSGI application, answers every path; its routes are its own.\n" == said
 
 
 def test_the_json_describes_parameters_bodies_and_answers() -> None:

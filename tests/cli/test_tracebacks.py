@@ -95,6 +95,14 @@ def test_a_mistake_is_shown_by_its_message(tmp_path: Path) -> None:
     assert "Traceback" not in shown
 
 
+def test_the_notes_of_a_mistake_are_shown() -> None:
+    """They say on the way to what it happened, for example in which mount."""
+    error = ConfigurationError(Mistake("COS-CLI-001", "Wrong.", "shop.py:1"))
+    error.add_note("It happened here.")
+
+    assert format_exception(error).endswith("\n\n    It happened here.")
+
+
 def test_all_mistakes_of_a_build_are_shown() -> None:
     """Nobody mends one, starts again and finds the next."""
     app = App(extensions=())

@@ -41,7 +41,7 @@ async def open_lane(
 
 def make_profile(average_seconds: float) -> RunProfile:
     profile = RunProfile()
-    profile.record(average_seconds)
+    profile.record(average_seconds, 0.0)
     return profile
 
 
@@ -326,13 +326,15 @@ def test_results_come_back_in_one_batch() -> None:
             loop.call_soon_threadsafe = count
             jobs = [lane.submit(len, "abc", None, profile) for _ in range(100)]
             last = lane.submit(lambda _: finished.set(), None, None, profile)
-            finished.wait(_WAIT_SECONDS)
+            await asyncio.sleep(0)
+            # The loop stands still meanwhile; a worker that had parked was woken by its turn.
+            wait_for(finished)
             await asyncio.gather(*jobs, last)
             loop.call_soon_threadsafe = original
         return wake_count
 
-    # The last job's result may come with the batch or just after it was taken.
-    assert asyncio.run(main()) <= 2
+    # Once for what finished before the loop's turn, once for the rest, and the last result may come just after that.
+    assert asyncio.run(main()) <= 3
 
 
 def test_short_jobs_are_left_to_one_hot_worker() -> None:

@@ -29,9 +29,23 @@ def test_the_average_moves_by_one_eighth(runs: list[float], average: float, is_s
     """Each run moves the average by one eighth of the difference."""
     profile = RunProfile()
     for elapsed_seconds in runs:
-        profile.record(elapsed_seconds)
+        profile.record(elapsed_seconds, 0.0)
 
     assert (pytest.approx(average), is_short) == (profile.average_seconds, profile.is_short)
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "is_short"),
+    [pytest.param(10.04, False, id="within-sixteen-times-its-length"), pytest.param(10.06, True, id="after-that")],
+)
+def test_after_a_long_run_an_endpoint_is_not_short_for_a_while(ended_at: float, is_short: bool) -> None:
+    """However quickly the average comes down, an endpoint that is sometimes long stays one."""
+    profile = RunProfile()
+    profile.record(0.003, 10.0)
+    for _ in range(100):
+        profile.record(0.0, ended_at)
+
+    assert is_short is profile.is_short
 
 
 @pytest.mark.parametrize(
@@ -49,7 +63,7 @@ def test_a_run_that_goes_on_raises_the_average(
     """The average is at least what a run has taken that has not ended."""
     profile = RunProfile()
     if before is not None:
-        profile.record(before)
+        profile.record(before, 0.0)
 
     profile.record_running(running)
 
@@ -62,7 +76,7 @@ def test_the_average_lies_between_the_shortest_and_the_longest_run(runs: list[fl
     """An average is never outside of what it is the average of."""
     profile = RunProfile()
     for elapsed_seconds in runs:
-        profile.record(elapsed_seconds)
+        profile.record(elapsed_seconds, 0.0)
 
     assert profile.average_seconds is not None
     assert min(runs) - 1e-9 <= profile.average_seconds <= max(runs) + 1e-9

@@ -158,6 +158,7 @@ def test_many_idle_connections(serve: Serve, kit: Any) -> None:
 
 
 @pytest.mark.security("R26")
+@pytest.mark.pain("P47")
 def test_very_many_requests_leave_nothing(serve: Serve, kit: Any) -> None:
     """Requests of all kinds: memory after all of them is what it was after the first tenth."""
     total = kit.scaled(1_000_000)

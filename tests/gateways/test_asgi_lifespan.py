@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from costrel.app import App
+from costrel.errors import BuildError
 from costrel.gateways.asgi_lifespan import RunningLoops
 
 color: ContextVar[str] = ContextVar("color")
@@ -42,14 +43,14 @@ def test_the_server_starts_and_stops_the_application(asgi: SimpleNamespace) -> N
 
     async def main() -> list[bool]:
         loops = RunningLoops(make_app(log))
-        seen = [loops.find() is not None]
+        seen = [asyncio.get_running_loop() in loops.running]
         serving = asyncio.create_task(loops.serve(server.receive, server.send))
         while not server.sent:
             await asyncio.sleep(0)
-        seen.append(loops.find() is not None)
+        seen.append(asyncio.get_running_loop() in loops.running)
         server.incoming.put_nowait(DOWN)
         await serving
-        return [*seen, loops.find() is not None]
+        return [*seen, asyncio.get_running_loop() in loops.running]
 
     assert [False, True, False] == asyncio.run(main())
     assert ["start", "stop"] == log
@@ -60,7 +61,9 @@ def test_a_failing_start_is_told_with_its_traceback(asgi: SimpleNamespace) -> No
     """The server prints the message and gives up."""
     server = asgi.Server(UP)
     app = make_app([], [OSError("no database")])
-    asyncio.run(RunningLoops(app).serve(server.receive, server.send))
+
+    with pytest.raises(OSError, match="no database"):
+        asyncio.run(RunningLoops(app).serve(server.receive, server.send))
 
     assert ["lifespan.startup.failed"] == server.types
     assert "OSError: no database" in server.sent[0]["message"]
@@ -76,7 +79,8 @@ def test_a_mistake_in_the_application_explains_itself(asgi: SimpleNamespace) -> 
     async def first(nonsense: asyncio.Lock) -> str:
         return ""
 
-    asyncio.run(RunningLoops(app).serve(server.receive, server.send))
+    with pytest.raises(BuildError):
+        asyncio.run(RunningLoops(app).serve(server.receive, server.send))
     message = server.sent[0]["message"]
 
     assert "COS-HANDLER" in message
@@ -92,7 +96,8 @@ def test_a_failing_stop_is_told(asgi: SimpleNamespace) -> None:
     def fail() -> None:
         raise OSError("disk full")
 
-    asyncio.run(RunningLoops(app).serve(server.receive, server.send))
+    with pytest.raises(OSError, match="disk full"):
+        asyncio.run(RunningLoops(app).serve(server.receive, server.send))
 
     assert ["lifespan.startup.complete", "lifespan.shutdown.failed"] == server.types
     assert "disk full" in server.sent[1]["message"]
@@ -106,7 +111,7 @@ def test_without_a_lifespan_the_first_requests_start_it_once() -> None:
         loops = RunningLoops(make_app(log))
         first, second = await asyncio.gather(loops.ensure(), loops.ensure())
         third = await loops.ensure()
-        return first is second is third, loops.find() is first
+        return first is second is third, loops.running[asyncio.get_running_loop()] is first
 
     assert (True, True) == asyncio.run(main())
     assert ["start", "stop"] == log

@@ -30,6 +30,16 @@ def wrapped(*args):
     return coroutine()
 
 
+@functools.wraps(sync)
+async def wrapped_later(*args):
+    return sync()
+
+
+@functools.wraps(wrapped_later)
+def wrapped_twice(*args):
+    return wrapped_later()
+
+
 class Thing:
     def method(self): ...
 
@@ -40,6 +50,8 @@ COLOURS = [
     pytest.param(generator, Colour.SYNC_GENERATOR, "generator", id="generator"),
     pytest.param(async_generator, Colour.ASYNC_GENERATOR, "async_generator", id="async-generator"),
     pytest.param(wrapped, Colour.MAYBE_ASYNC, "coroutine", id="sync-wrapper-around-async"),
+    pytest.param(wrapped_later, Colour.ASYNC, "sync", id="async-wrapper-around-def"),
+    pytest.param(wrapped_twice, Colour.MAYBE_ASYNC, "sync", id="sync-wrapper-around-async-wrapper-around-def"),
     pytest.param(Thing, Colour.CLASS, "Thing", id="class"),
     pytest.param(Thing().method, Colour.SYNC, "Thing.method", id="method"),
     pytest.param(functools.partial(coroutine), Colour.ASYNC, "coroutine", id="partial"),

@@ -1,4 +1,4 @@
-"""What several rooms of integration tests use: the ledger, as the module that it is."""
+"""What several rooms of integration tests use: the ledger, as the module that it is, and the package `transports`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `transports`, which processes of its own import too
 
 
 @pytest.fixture(scope="session")

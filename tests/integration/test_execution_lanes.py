@@ -39,7 +39,7 @@ def run(loop_factory: LoopFactory, main: Callable[[LoopState], Awaitable[float]]
 def make_profile(average_seconds: float | None) -> RunProfile:
     profile = RunProfile()
     if average_seconds is not None:
-        profile.record(average_seconds)
+        profile.record(average_seconds, 0.0)
     return profile
 
 

@@ -1,33 +1,29 @@
-"""The same WebSocket application behaves the same on every transport: ours, two foreign servers and the test client."""
+"""The same WebSocket application behaves the same on every transport: ours, foreign servers and the test client.
+
+What a protocol or a server cannot do is in `expected_on`: RSGI has no subprotocol, no header fields for either answer,
+no content of a refusal, and no close codes.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 import websockets
-from hypercorn.asyncio import serve as serve_hypercorn
-from hypercorn.config import Config
+from transports.clients import LIMIT_SECONDS, Sent
+from transports.running import NATIVE, SOCKET_SERVERS, TEST_CLIENT, WSGI_TRANSPORTS, Running, running
 from websockets.sync.client import connect
 
-from costrel import App, Disconnect, Forbidden, Request, Response, WebSocket, session
-from costrel.app import AppSettings
-from costrel.messages import Dispatch
-from costrel.server import Server, ServerSettings
+from costrel import Disconnect
 from costrel.testing import TestClient, WebSocketRefused
 
 pytestmark = pytest.mark.integration
-LIMIT_SECONDS = 5.0
+TRANSPORTS = (*SOCKET_SERVERS, TEST_CLIENT)
 SHOWN_FIELDS = {"x-layer", "set-cookie", "x-refused", "content-type"}
+TELLING_PATHS = ("/echo", "/closes", "/typed")
+NO_STATUS_RECEIVED = (1005, "")
 
 
 @dataclass
@@ -77,88 +73,7 @@ TALKS = {
 }
 
 
-def make_app(seen: list[Any]) -> App:
-    app = App("everywhere", settings=AppSettings(secret_key="a key for tests of sockets"))
-
-    async def marks(request: Request, call_next: Dispatch) -> Response:
-        response = await call_next(request)
-        response.headers["x-layer"] = "1"
-        return response
-
-    async def refuses(request: Request, call_next: Dispatch) -> Response:
-        return Response("not this way", 429, {"x-refused": "1"}, media_type="text/plain")
-
-    @app.before_request
-    def guard(request: Request) -> Response | None:
-        return Response("not you", 403, media_type="text/plain") if "x-stranger" in request.headers else None
-
-    @app.websocket("/echo", subprotocols=["v2", "v1"], use=[marks])
-    async def echo(socket: WebSocket) -> None:
-        try:
-            while True:
-                await socket.send(await socket.receive())
-        except Disconnect as error:
-            seen.append((error.code, error.reason, socket.request.is_disconnected))
-
-    @app.websocket("/cookie", use=[marks])
-    async def cookie(socket: WebSocket) -> None:
-        await socket.send(f"{socket.cookies['a']} {socket.url.path} {socket.request.method}")
-        await socket.receive()
-
-    @app.websocket("/returns")
-    async def returns(socket: WebSocket) -> None:
-        await socket.send("open")
-
-    @app.websocket("/closes")
-    async def closes(socket: WebSocket) -> None:
-        await socket.send("open")
-        await socket.close(3333, "own")
-        with contextlib.suppress(Disconnect):
-            await socket.send("late")
-            seen.append("sent")
-        seen.append(socket.closed.code if socket.closed is not None else None)
-
-    @app.websocket("/forbids")
-    async def forbids(socket: WebSocket) -> None:
-        await socket.send("open")
-        raise Forbidden("Not here.")
-
-    @app.websocket("/fails")
-    async def fails(socket: WebSocket) -> None:
-        await socket.send("open")
-        raise ValueError("broken")
-
-    @app.websocket("/json")
-    async def json(socket: WebSocket) -> None:
-        while True:
-            await socket.send_json(await socket.receive_json())
-
-    @app.websocket("/typed")
-    async def typed(socket: WebSocket) -> None:
-        async for number in socket.messages(int):
-            await socket.send_json(number + 1)
-        seen.append("end")
-
-    @app.websocket("/text")
-    async def text(socket: WebSocket) -> None:
-        while True:
-            await socket.send(await socket.receive_text())
-
-    @app.websocket("/layered", use=[refuses])
-    async def layered(socket: WebSocket) -> None:
-        seen.append("never")
-
-    def deny(request: Request) -> None:
-        raise Forbidden("Not you either.")
-
-    @app.websocket("/refuses", before=[deny])
-    async def never(socket: WebSocket) -> None:
-        seen.append(session)
-
-    return app
-
-
-def by_client(port: int, talk: Talk, seen: list[Any]) -> Got:
+def by_client(port: int, talk: Talk) -> Got:
     """Talk over a real socket."""
     got = Got()
     origin = talk.headers.get("origin")
@@ -190,12 +105,11 @@ def by_client(port: int, talk: Talk, seen: list[Any]) -> Got:
             with pytest.raises(websockets.ConnectionClosed) as closed:
                 client.recv(timeout=LIMIT_SECONDS)
             frame = closed.value.rcvd
-            got.closed = (frame.code, frame.reason) if frame is not None else None
-    wait_for_handler(talk, seen)
+            got.closed = (int(frame.code), frame.reason) if frame is not None else None
     return got
 
 
-def by_test_client(client: TestClient, talk: Talk, seen: list[Any]) -> Got:
+def by_test_client(client: TestClient, talk: Talk) -> Got:
     """Talk in memory."""
     got = Got()
     try:
@@ -219,114 +133,55 @@ def by_test_client(client: TestClient, talk: Talk, seen: list[Any]) -> Got:
     return got
 
 
-def wait_for_handler(talk: Talk, seen: list[Any]) -> None:
-    """Let a handler that notes something do so."""
-    end = time.monotonic() + LIMIT_SECONDS
-    while talk.path in ("/echo", "/closes", "/typed") and not seen and time.monotonic() < end:
-        time.sleep(0.005)
-
-
 def shown(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leave out the fields that belong to the transport."""
     return sorted((name.lower(), value) for name, value in headers if name.lower() in SHOWN_FIELDS)
 
 
-@contextlib.contextmanager
-def in_thread(work: Callable[[], None]) -> Iterator[None]:
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    yield
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-@contextlib.contextmanager
-def native(app: App, seen: list[Any]) -> Iterator[Callable[[Talk], Got]]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    ready = threading.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
-    server = Server(app, ServerSettings(graceful_timeout_seconds=0.2))
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        await server.start([listener])
-        ready.set()
-        try:
-            await server.serve_forever()
-        finally:
-            await server.stop()
-
-    with in_thread(lambda: asyncio.run(main())):
-        assert ready.wait(5)
-        yield lambda talk: by_client(port, talk, seen)
-        loops[0].call_soon_threadsafe(server.request_stop)
-
-
-@contextlib.contextmanager
-def under_uvicorn(app: App, seen: list[Any]) -> Iterator[Callable[[Talk], Got]]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, ws="websockets-sansio", proxy_headers=False)
-    )
-    with in_thread(lambda: asyncio.run(server.serve(sockets=[listener]))):
-        yield lambda talk: by_client(port, talk, seen)
-        server.should_exit = True
-    listener.close()
-
-
-@contextlib.contextmanager
-def under_hypercorn(app: App, seen: list[Any]) -> Iterator[Callable[[Talk], Got]]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = 0.2
-    config.errorlog = logging.getLogger("hypercorn.error")
-    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-    ready = threading.Event()
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        loops.append((asyncio.get_running_loop(), stop))
-        ready.set()
-        await serve_hypercorn(app, config, shutdown_trigger=stop.wait)
-
-    with in_thread(lambda: asyncio.run(main())):
-        assert ready.wait(5)
-        yield lambda talk: by_client(port, talk, seen)
-        loop, stop = loops[0]
-        loop.call_soon_threadsafe(stop.set)
-
-
-@contextlib.contextmanager
-def with_test_client(app: App, seen: list[Any]) -> Iterator[Callable[[Talk], Got]]:
-    with TestClient(app, raise_app_exceptions=False) as client:
-        yield lambda talk: by_test_client(client, talk, seen)
-
-
-TRANSPORTS: dict[str, Any] = {
-    "native": native,
-    "uvicorn": under_uvicorn,
-    "hypercorn": under_hypercorn,
-    "test-client": with_test_client,
-}
+def run(application: Running, talk: Talk) -> Got:
+    """Talk to a running application, and add what its handler has told."""
+    if application.client is not None:
+        got = by_test_client(application.client, talk)
+    else:
+        got = by_client(application.port, talk)
+    tells = got.status_code == 101 and talk.path in TELLING_PATHS
+    got.seen = application.ears.wait(lambda facts: bool(facts) or not tells)
+    return got
 
 
 @pytest.fixture(scope="module")
-def answers() -> dict[str, dict[str, Got]]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Got]]:
     """What comes of each talk on each transport."""
     found: dict[str, dict[str, Got]] = {}
-    for name, transport in TRANSPORTS.items():
-        seen: list[Any] = []
-        found[name] = {}
-        with transport(make_app(seen), seen) as run:
-            for case, talk in TALKS.items():
-                seen.clear()
-                got = run(talk)
-                got.seen = list(seen)
-                found[name][case] = got
+    folder = tmp_path_factory.mktemp("talks")
+    for transport in TRANSPORTS:
+        with running(transport, "talking", folder) as application:
+            found[transport] = {case: run(application, talk) for case, talk in TALKS.items()}
     return found
+
+
+def expected_on(transport: str, case: str, native: Got) -> Got:
+    """Return what a transport has to give: what our server gives, but for what it cannot."""
+    is_open = native.status_code == 101
+    has_closed = TALKS[case].closes is not None
+    if transport == "hypercorn" and has_closed:
+        # It tells no application with which code its client has closed.
+        return replace(native, seen=[[1006, "", True] for _ in native.seen])
+    if transport == "granian-asgi" and is_open:
+        # It sends no header fields with an acceptance, and keeps the reason of a close to itself.
+        return replace(
+            native, headers=[], seen=[[fact[0], "", True] for fact in native.seen] if has_closed else native.seen
+        )
+    if transport == "granian-rsgi":
+        return replace(
+            native,
+            subprotocol="",
+            headers=[],
+            body="",
+            closed=NO_STATUS_RECEIVED if native.closed is not None else None,
+            seen=[[*NO_STATUS_RECEIVED, True] for _ in native.seen] if has_closed else native.seen,
+        )
+    return native
 
 
 @pytest.mark.capability("C108")
@@ -334,17 +189,31 @@ def answers() -> dict[str, dict[str, Got]]:
 @pytest.mark.parametrize("case", TALKS)
 def test_every_transport_has_the_same_sockets(case: str, answers: dict[str, dict[str, Got]]) -> None:
     """Acceptance, refusal, subprotocol, fields, messages, close codes and what handlers see are those of our server."""
+    native = answers[NATIVE][case]
+
     for transport in TRANSPORTS:
-        expected = answers["native"][case]
-        if transport == "hypercorn" and TALKS[case].closes is not None:
-            # It tells no application with which code its client has closed.
-            expected = replace(expected, seen=[(1006, "", True) for _ in expected.seen])
-        assert (transport, expected) == (transport, answers[transport][case])
+        assert (transport, expected_on(transport, case, native)) == (transport, answers[transport][case])
+
+
+@pytest.mark.parametrize("transport", WSGI_TRANSPORTS)
+def test_a_handshake_is_refused_where_there_are_no_sockets(transport: str, tmp_path: Path) -> None:
+    """WSGI has none, so the client is told that this is not implemented here."""
+    handshake = (
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    )
+
+    with running(transport, "talking", tmp_path) as application:
+        got = application.send(Sent("GET", "/echo", 501, handshake))
+
+    assert 501 == got.status_code
 
 
 def test_the_talks_are_what_they_say(answers: dict[str, dict[str, Got]]) -> None:
     """The comparison would pass if nothing worked, so the ends are written down."""
-    native = answers["native"]
+    native = answers[NATIVE]
 
     assert {
         "the-handler-returns": (1000, ""),
@@ -359,4 +228,4 @@ def test_the_talks_are_what_they_say(answers: dict[str, dict[str, Got]]) -> None
         name: native[name].status_code for name in ("no-route", "refused-by-a-layer")
     }
     assert [403] * 3 == [got.status_code for name, got in native.items() if got.status_code == 403]
-    assert [(4001, "enough", True)] == native["the-client-closes"].seen
+    assert [[4001, "enough", True]] == native["the-client-closes"].seen

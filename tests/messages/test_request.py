@@ -163,7 +163,7 @@ def test_callbacks_that_are_last_run_in_their_order(request_of, run):
     assert ["late", "early", "last, given first", "last, given second"] == events
 
 
-@pytest.mark.parametrize(("name", "text"), [("args", "`request.query`"), ("hedaers", "`headers`")])
+@pytest.mark.parametrize(("name", "text"), [("args", "`request.query`"), ("hedaers", "has no attribute 'hedaers'")])
 def test_names_of_others_are_explained(request_of, name, text):
     """A missing attribute is explained, and `hasattr` still works."""
     with pytest.raises(AttributeError, match=text):

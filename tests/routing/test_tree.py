@@ -96,23 +96,16 @@ def test_a_way_that_leads_nowhere_is_walked_back(
 
 @pytest.mark.capability("C006")
 @pytest.mark.pain("P35")
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param("/static5", id="a-literal-path"),
-        pytest.param("/one5/7", id="one-parameter"),
-        pytest.param("/two5/7/x/y", id="two-parameters"),
-        pytest.param("/files5/a/b/c", id="a-path"),
-        pytest.param("/nothing/7", id="nothing"),
-    ],
-)
-def test_ten_thousand_routes_cost_the_steps_of_ten(make_table: Any, make_request: Any, path: str) -> None:
-    """The number of steps does not depend on the number of routes."""
+def test_ten_thousand_routes_cost_the_steps_of_ten(make_table: Any, make_request: Any) -> None:
+    """The number of steps does not depend on the number of routes, whatever the path looks like."""
     forms = ("/static{}", "/one{}/{{id:int}}", "/two{}/{{id:int}}/x/{{slug}}", "/files{}/{{p:path}}")
     few = make_table(*(form.format(n) for form in forms for n in range(3, 6)))
     many = make_table(*(form.format(n) for form in forms for n in range(2500)))
+    paths = ["/static5", "/one5/7", "/two5/7/x/y", "/files5/a/b/c", "/nothing/7"]
 
-    assert steps_of(few, make_request(path)) == steps_of(many, make_request(path))
+    assert [steps_of(few, make_request(path)) for path in paths] == [
+        steps_of(many, make_request(path)) for path in paths
+    ]
 
 
 @pytest.mark.security("B18")

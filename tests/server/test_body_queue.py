@@ -126,3 +126,19 @@ def test_silence_is_counted_from_the_last_piece() -> None:
         assert (0.0, False, True) == (queue.silent_seconds, queue.expects_continue, queue.is_chunked)
 
     asyncio.run(main())
+
+
+def test_what_was_taken_is_not_kept() -> None:
+    """A reader that never takes all of it costs no more memory than what it has left."""
+
+    async def main() -> None:
+        queue = make()
+        queue.put(b"x" * 500)
+        for _ in range(100):
+            queue.put(b"x" * 1000)
+            queue.take(1000)
+
+        assert 500 == queue.held_bytes
+        assert 1500 >= sum(len(piece) for piece in queue._pieces)
+
+    asyncio.run(main())

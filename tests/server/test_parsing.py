@@ -65,6 +65,11 @@ def parse(carrier: Carrier, *slices: bytes, limits: ParserLimits = LIMITS) -> Re
     return parser
 
 
+def content_of(exchange: NativeExchange) -> bytes | None:
+    """What has come of a body, in whichever way it is kept."""
+    return exchange.arrived if exchange.body is None else b"".join(exchange.body._pieces)
+
+
 def view(exchange: NativeExchange) -> tuple[Any, ...]:
     """Everything that can be known of an exchange."""
     if exchange.refusal is not None:
@@ -80,9 +85,8 @@ def view(exchange: NativeExchange) -> tuple[Any, ...]:
         exchange.keep_alive,
         exchange.is_plain,
         exchange.is_websocket,
-        None
-        if body is None
-        else (body.content_length, body.expects_continue, body.is_complete, b"".join(body._pieces)),
+        (exchange.body_complete, content_of(exchange)),
+        body is not None and body.expects_continue,
         None if body is None or body.error is None else body.error.status_code,
     )
 
@@ -136,8 +140,30 @@ requests = st.builds(
     versions,
     blocks,
 )
-# The shape that is most often repeated, so that the short cut is tried often.
+# The shapes that are most often repeated, so that the short cuts are tried often.
 repeated = st.builds(lambda target: b"GET %b HTTP/1.1\r\n%b\r\n" % (target.encode(), HOST), plain_targets)
+repeated_with_body = st.builds(
+    lambda method, target, line, body: (
+        b"%b %b HTTP/1.1\r\n%b%b\r\n%b"
+        % (method, target.encode("latin-1"), HOST, line.replace(b"N", b"%d" % len(body)), body)
+    ),
+    st.sampled_from([b"POST", b"POST", b"PUT", b"GET", b"HEAD"]),
+    st.one_of(plain_targets, plain_targets, odd_targets.map(lambda text: "/" + text)),
+    st.sampled_from(
+        [
+            *[b"Content-Length: N\r\n"] * 4,
+            b"content-length: N\r\nX-A: 1\r\n",
+            b"X-A: content-length: N\r\nContent-Length:N\r\n",
+            b"Content-Length: 0N\r\n",
+            b"Content-Length: N \r\n",
+            b"Content-Length: N\r\nExpect: 100-continue\r\n",
+            b"Content-Length: N\r\nConnection: close\r\n",
+            b"Content-Length: N\r\nConnection: Upgrade\r\nUpgrade: foo\r\n",
+            b"Content-Length: N\r\nContent-Length: N\r\n",
+        ]
+    ),
+    st.sampled_from([b"", b"a", b"ab", b"\r\n\r\n", b"Content-Length: 1\r\n\r\na", b"x" * 10, b"x" * 9000]),
+)
 
 
 def expected_views(carrier: Carrier, sequence: list[bytes]) -> list[tuple[Any, ...]]:
@@ -151,7 +177,9 @@ def expected_views(carrier: Carrier, sequence: list[bytes]) -> list[tuple[Any, .
     return found
 
 
-@given(st.lists(st.one_of(repeated, repeated, requests), min_size=1, max_size=6))
+@given(
+    st.lists(st.one_of(repeated, repeated, repeated_with_body, repeated_with_body, requests), min_size=1, max_size=6)
+)
 @settings(max_examples=200, deadline=None)
 def test_repeated_heads_are_read_as_by_a_fresh_parser(carrier: Carrier, sequence: list[bytes]) -> None:
     """Whatever came before on a connection, a request that comes whole is what it is on a new one."""
@@ -430,6 +458,32 @@ def test_repeated_heads_share_nothing_that_can_be_changed(carrier: Carrier) -> N
         exchange.raw_headers.append((b"x-user", b"admin"))
 
     assert [[(b"host", b"a")]] * 3 == seen
+
+
+@pytest.mark.security("A1")
+def test_repeated_heads_with_a_body_share_nothing_that_can_be_changed(carrier: Carrier) -> None:
+    """The same for requests that come with their body."""
+    parser = RequestParser(carrier, LIMITS)
+    seen = []
+    for body in (b"ab", b"ab", b"abc"):
+        parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        exchange = parser.waiting.popleft()
+        seen.append((dict(exchange.raw_headers), exchange.arrived))
+        exchange.raw_headers.append((b"x-user", b"admin"))
+
+    assert [({b"host": b"a", b"content-length": b"%d" % len(body)}, body) for body in (b"ab", b"ab", b"abc")] == seen
+
+
+def test_a_head_with_a_body_is_not_parsed_twice(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another target and another length are read without the parser."""
+    parser = RequestParser(carrier, LIMITS)
+    parser.feed(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nAccept: */*\r\n\r\n1")
+    monkeypatch.setattr(parser, "_feed", None)
+    parser.feed(b"POST /b?c HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nAccept: */*\r\n\r\n" + b"2" * 12)
+    first, second = parser.waiting
+
+    assert ("/b", b"c", b"2" * 12) == (second.path, second.query_string, second.arrived)
+    assert [*first.raw_headers[:1], (b"content-length", b"12"), *first.raw_headers[2:]] == second.raw_headers
 
 
 @pytest.mark.security("A1")

@@ -11,7 +11,7 @@ import pytest
 from costrel.app import App, Blueprint
 from costrel.errors import MissingSecretKey, ProgrammerError, SessionClosed
 from costrel.messages import AppSettings, Extension, Request, Response, StreamResponse, WebSocket
-from costrel.sessions import SignedCookieSessions
+from costrel.sessions import DecodedSession, FlaskCookie, SignedCookieSessions
 from costrel.testing import FrozenClock, WebSocketRefused, make_request
 
 KEY = "k" * 32
@@ -34,6 +34,53 @@ def test_it_is_an_extension():
     assert isinstance(SignedCookieSessions(), Extension)
     assert ("sessions", ()) == (SignedCookieSessions.name, SignedCookieSessions.requires)
     assert "SignedCookieSessions()" == repr(SignedCookieSessions())
+
+
+def test_it_shows_how_the_cookie_is_kept():
+    """The settings and the codec are there for whoever shares the cookie, once it is installed."""
+    app = app_with(sessions := SignedCookieSessions(), session_cookie_salt="purpose")
+    app.build()
+
+    assert "purpose" == sessions.settings.session_cookie_salt
+    assert FlaskCookie(salt="purpose") == sessions.codec
+    with pytest.raises(ProgrammerError, match="before their extension had been installed"):
+        _ = SignedCookieSessions().settings
+    app_with(keyless := SignedCookieSessions(), secret_key=None).build()
+    with pytest.raises(MissingSecretKey):
+        _ = keyless.codec
+
+
+def test_a_codec_decides_what_the_cookie_looks_like():
+    """Any object with the three methods is one; applications with equal ones keep the same session."""
+
+    class Plain:
+        def encode(self, values, keys, now):
+            return "-".join(values)
+
+        def decode(self, text, keys, max_age_seconds, now):
+            return None if text == "bad" else DecodedSession(dict.fromkeys(text.split("-"), 1), 0.0)
+
+        def cookie_lifetime_seconds(self, values, lifetime_seconds):
+            return len(values)
+
+    app = app_with(SignedCookieSessions(codec=(plain := Plain())))
+
+    @app.get("/{name}")
+    async def visit(request: Request, name: str) -> list[str]:
+        request.session[name] = 1
+        return list(request.session)
+
+    with app.test_client(cookies={"session": "a-b"}) as client:
+        response = client.get("/c")
+        assert ["a", "b", "c"] == response.json()
+        assert response.headers["set-cookie"].startswith("session=a-b-c; Max-Age=3;")
+        assert ["x"] == client.get("/x", cookies={"session": "bad"}).json()
+
+    same, other = SignedCookieSessions(codec=plain), SignedCookieSessions()
+    for sessions in (same, other):
+        app_with(sessions).build()
+    assert app.extensions["sessions"].keeps_same_session(same)
+    assert not app.extensions["sessions"].keeps_same_session(other)
 
 
 @pytest.mark.capability("C082")

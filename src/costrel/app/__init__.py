@@ -21,7 +21,9 @@ from costrel.app.resource import Resource
 if TYPE_CHECKING:
     from costrel.app.context import current_app, g, has_request_context, request, session, websocket
     from costrel.app.conversion import problem_response
+    from costrel.app.foreign import is_foreign
     from costrel.app.frozen import FrozenApp
+    from costrel.app.mount_stats import MountStats
     from costrel.app.mounting import Mount
     from costrel.app.shortcuts import abort, after_response, redirect, safe_next, url_for
     from costrel.app.user_settings import Secret, Settings, read_env_file
@@ -42,6 +44,7 @@ __all__ = [
     "FrozenApp",
     "Globals",
     "Mount",
+    "MountStats",
     "Provider",
     "Resource",
     "Responder",
@@ -54,6 +57,7 @@ __all__ = [
     "current_app",
     "g",
     "has_request_context",
+    "is_foreign",
     "problem_response",
     "read_env_file",
     "redirect",
@@ -67,7 +71,9 @@ __all__ = [
 _HOMES = {
     "costrel.app.context": ("current_app", "g", "has_request_context", "request", "session", "websocket"),
     "costrel.app.conversion": ("problem_response",),
+    "costrel.app.foreign": ("is_foreign",),
     "costrel.app.frozen": ("FrozenApp",),
+    "costrel.app.mount_stats": ("MountStats",),
     "costrel.app.mounting": ("Mount",),
     "costrel.app.shortcuts": ("abort", "after_response", "redirect", "safe_next", "url_for"),
     "costrel.app.user_settings": ("Secret", "Settings", "read_env_file"),

@@ -8,10 +8,11 @@ The verbs of registration come from `registration`, the rest of what is recorded
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 from costrel.app.assembly import Assembly
@@ -22,14 +23,24 @@ from costrel.app.lifecycle import current_loop_state
 from costrel.app.namespaces import hidden_by_class, hidden_by_values, unread_values
 from costrel.app.registration import AnyLayer
 from costrel.app.request_globals import Globals
-from costrel.errors import Mistake
+from costrel.errors import Mistake, with_foreign_names
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     import click
 
-    from costrel.app.frozen import FrozenApp
+    from costrel.app.mounting import Mount
     from costrel.execution import LoopState
-    from costrel.gateways import ASGIGateway
+    from costrel.gateways import (
+        ASGIGateway,
+        RSGIGateway,
+        RSGIProtocol,
+        RSGIScope,
+        RSGISocketProtocol,
+        StartResponse,
+        WSGIGateway,
+    )
     from costrel.messages import AppSettings, Extension, Request, Response, State, TextAs
     from costrel.testing import AsyncTestClient, TestClient
 
@@ -42,6 +53,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+@with_foreign_names
 class App(Assembly):
     """A web application.
 
@@ -97,6 +109,11 @@ class App(Assembly):
         self._is_watched = self._rewrites = rewrite is not None
         self._cli: click.Group | None = None
         self._gateway: ASGIGateway | None = None
+        self._gateway_lock = Lock()
+        self._wsgi_gateway: WSGIGateway | None = None
+        self._rsgi_gateway: RSGIGateway | None = None
+        # Servers ask whether this is a coroutine function to tell ASGI 3 from ASGI 2; what they call is the method.
+        vars(self)["__call__"] = self._serve_asgi
         self._own_providers += [
             Provider(App, lambda: self, inline=True),
             Provider(type(self), lambda: self, inline=True),
@@ -105,11 +122,6 @@ class App(Assembly):
             Provider(g, globals_of, inline=True),
         ]
         self._own_names = frozenset(vars(self))
-
-    def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
-        from costrel.messages import explain_foreign_name
-
-        raise AttributeError(explain_foreign_name("App", name), name=name)
 
     def __repr__(self) -> str:
         return f"<App {self.name!r}>"
@@ -122,7 +134,7 @@ class App(Assembly):
         request.app = self
         self._set_current(request)
         if self._is_watched:
-            return self._dispatch_watched(frozen, request)
+            return self._dispatch_watched(request)
         try:
             target = frozen.find(request)
         except Exception as error:
@@ -137,10 +149,17 @@ class App(Assembly):
         """Make the response of an exception that no layer can see any more, by the application's error handlers."""
         return await self.frozen.converter.convert(request, error)
 
-    async def _dispatch_watched(self, frozen: FrozenApp, request: Request) -> Response:
-        """Dispatch where the path may be rewritten or a listener wants to see the steps."""
+    async def _dispatch_watched(self, request: Request) -> Response:
+        """Dispatch where middleware stands around, the path may be rewritten or a listener wants to see the steps."""
         emit = self.events.emit
         emit("request_started", {"request": request})
+        response = await (self._outermost or self._dispatch_inside)(request)
+        emit("response_ready", {"request": request, "response": response})
+        return response
+
+    async def _dispatch_inside(self, request: Request) -> Response:
+        """Match a request as middleware and the rewriting leave it, and run its endpoint."""
+        frozen = self.frozen
         try:
             if self._rewrite is not None and (path := self._rewrite(request)) is not None:
                 request.route_path = path
@@ -150,10 +169,8 @@ class App(Assembly):
         if target is None:
             target = frozen.answer_unmatched(request)
         request.route = target.route
-        emit("request_matched", {"request": request, "route": target.route})
-        response = await (frozen.pass_on(request) if target.fallthrough else target.dispatch(request))
-        emit("response_ready", {"request": request, "response": response})
-        return response
+        self.events.emit("request_matched", {"request": request, "route": target.route})
+        return await (frozen.pass_on(request) if target.fallthrough else target.dispatch(request))
 
     @overload
     def lifespan(self) -> AbstractAsyncContextManager[LoopState]: ...
@@ -221,11 +238,24 @@ class App(Assembly):
                 stack.push_async_callback(values.aclose)
             await stack.enter_async_context(self._lifecycle.run(loop_state))
             for mount in self._mounts:
-                if isinstance(mount.app, App):
-                    await stack.enter_async_context(mount.app._started(loop_state))
+                await self._start_mounted(mount, loop_state, stack)
             self.emit("app_started", {"app": self})
             yield
         self.emit("app_stopped", {"app": self})
+
+    @staticmethod
+    async def _start_mounted(mount: Mount, loop_state: LoopState, stack: AsyncExitStack) -> None:
+        """Start what is mounted, unless it runs on this loop already; one that fails is named."""
+        from costrel.app.mounting import foreign_lifespan
+
+        try:
+            if isinstance(mount.app, App):
+                await stack.enter_async_context(mount.app._started(loop_state))
+            elif mount.adapter is not None and mount.joins_lifespan:
+                await stack.enter_async_context(foreign_lifespan(mount.adapter, loop_state))
+        except Exception as error:
+            error.add_note(f"It happened while the mount `{mount.name}` at `{mount.path}` ({mount.where}) was started.")
+            raise
 
     def _announce_stop(self) -> None:
         """Tell the listeners of this application and of those mounted in it that the end begins."""
@@ -335,13 +365,56 @@ class App(Assembly):
             self._cli = click.Group(self.name)
         return self._cli
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection: HTTP, WebSocket or lifespan (ASGI 3)."""
+    @overload
+    def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> Coroutine[None, None, None]: ...
+
+    @overload
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse, /) -> Iterable[bytes]: ...
+
+    def __call__(self, given: Any, answer: Any, send: Send | None = None, /) -> object:
+        """Serve what a server brings, by whichever protocol it calls.
+
+        With three arguments it is one ASGI connection: HTTP, WebSocket or lifespan (ASGI 3). With two it is one request
+        of a WSGI server, which is given the body (PEP 3333); see `costrel.gateways.WSGIGateway`.
+        """
+        if send is None:
+            return (self._wsgi_gateway or self._make_wsgi_gateway())(given, answer)
         if self._gateway is None:
             from costrel.gateways import ASGIGateway
 
             self._gateway = ASGIGateway(self)
-        await self._gateway(scope, receive, send)
+        return self._gateway(given, answer, send)
+
+    def _make_wsgi_gateway(self) -> WSGIGateway:
+        """Make the gateway once, although the first requests may come in several threads."""
+        from costrel.gateways import WSGIGateway
+
+        with self._gateway_lock:
+            if self._wsgi_gateway is None:
+                self._wsgi_gateway = WSGIGateway(self)
+            return self._wsgi_gateway
+
+    async def _serve_asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self(scope, receive, send)
+
+    def __rsgi__(self, scope: RSGIScope, protocol: RSGIProtocol | RSGISocketProtocol) -> Coroutine[None, None, None]:
+        """Serve one HTTP request or WebSocket of an RSGI server."""
+        return self._find_rsgi_gateway()(scope, protocol)
+
+    def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
+        """Start; an RSGI server calls it before it takes connections."""
+        self._find_rsgi_gateway().start(loop)
+
+    def __rsgi_del__(self, loop: AbstractEventLoop) -> None:
+        """Stop; an RSGI server calls it after the last connection."""
+        self._find_rsgi_gateway().stop(loop)
+
+    def _find_rsgi_gateway(self) -> RSGIGateway:
+        if self._rsgi_gateway is None:
+            from costrel.gateways import RSGIGateway
+
+            self._rsgi_gateway = RSGIGateway(self)
+        return self._rsgi_gateway
 
 
 def _plain_name(module: dict[str, Any]) -> str:

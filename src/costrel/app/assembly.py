@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from costrel.app.blueprint import Blueprint, Group
 from costrel.app.events import EventHub, Listener
@@ -22,11 +22,23 @@ from costrel.app.template_names import TemplateKind, TemplateNames
 from costrel.errors import BuildError, ConfigurationError, Mistake
 
 if TYPE_CHECKING:
+    from costrel.app.foreign import ForeignMount
     from costrel.app.frozen import FrozenApp
     from costrel.app.mounting import Mount, MountableApp
     from costrel.execution import LoopState
     from costrel.handling import EndpointInfo, Provider
-    from costrel.messages import AppSettings, BindableLayer, Extension, Layer, Responder, TextAs
+    from costrel.messages import (
+        AppSettings,
+        BindableLayer,
+        Dispatch,
+        Extension,
+        Layer,
+        Request,
+        Responder,
+        Response,
+        TextAs,
+    )
+    from costrel.mounts import ASGIWrapping
     from costrel.routing import Converter
 
 __all__ = ["Assembly"]
@@ -35,6 +47,7 @@ _DISPATCH_EVENTS = ("request_started", "request_matched", "response_ready")
 
 C = TypeVar("C", bound="type[Converter]")
 F = TypeVar("F", bound=Callable[..., object])
+P = ParamSpec("P")
 
 
 class Assembly(Group, ABC):
@@ -70,6 +83,8 @@ class Assembly(Group, ABC):
         self._extensions = ExtensionRegistry(extensions)
         self._extension_layers: list[AnyLayer] = []
         self._mounts: list[Mount] = []
+        self._wrappings: list[ASGIWrapping] = []
+        self._outermost: Dispatch | None = None
         self._converters: dict[str, type[Converter]] = dict(BUILTIN_CONVERTERS)
         self._responders: dict[type, Responder] = {}
         self._body_parsers: dict[str, Callable[[bytes], object]] = {}
@@ -86,6 +101,18 @@ class Assembly(Group, ABC):
     @abstractmethod
     def _hidden_names(self) -> list[Mistake]:
         """Return the attributes of the application's own classes that hide the framework's."""
+
+    @abstractmethod
+    def dispatch(self, request: Request) -> Awaitable[Response]:
+        """Answer a request."""
+
+    @abstractmethod
+    def answer_error(self, request: Request, error: Exception) -> Awaitable[Response]:
+        """Make the response of an exception that no layer of the tables can see."""
+
+    @abstractmethod
+    def _dispatch_inside(self, request: Request) -> Awaitable[Response]:
+        """Answer a request that has come through the middleware of `wrap_asgi`."""
 
     @abstractmethod
     def make_globals(self) -> object:
@@ -141,7 +168,7 @@ class Assembly(Group, ABC):
         for mount in self._mounts:
             if isinstance(mount.app, Assembly):
                 mount.app.build()
-        return build(
+        frozen = build(
             BuildInput(
                 app=self,
                 group=self,
@@ -153,12 +180,20 @@ class Assembly(Group, ABC):
                 body_parsers=self._body_parsers,
                 overrides=self._overrides,
                 own_providers=self._own_providers,
+                wrappings=tuple(self._wrappings),
             )
         )
+        if self._wrappings:
+            from costrel.app.wrapping import wrapped
+
+            self._outermost = wrapped(self._dispatch_inside, self._wrappings, self.answer_error)
+            self._settle_listeners()
+        return frozen
 
     def _settle_listeners(self) -> None:
-        """Find out whether anybody wants to see the steps of a dispatch; if not, it costs one test."""
-        self._is_watched = self._rewrites or any(self.events.has(event) for event in _DISPATCH_EVENTS)
+        """Find out whether anybody stands around a dispatch or wants to see its steps; if not, it costs one test."""
+        is_seen = any(self.events.has(event) for event in _DISPATCH_EVENTS)
+        self._is_watched = self._rewrites or is_seen or self._outermost is not None
 
     @property
     def frozen(self) -> FrozenApp:
@@ -172,9 +207,13 @@ class Assembly(Group, ABC):
 
     @property
     def has_websockets(self) -> bool:
-        """Whether a route, here or in a mounted application, is a WebSocket's; a server prepares for them then."""
+        """Whether a route, here or in a mounted application, may be a WebSocket's; a server prepares for them then."""
         inner = [mount.app for mount in self._mounts if isinstance(mount.app, Assembly)]
-        return any(endpoint.is_websocket for endpoint in self.endpoints) or any(app.has_websockets for app in inner)
+        return (
+            any(endpoint.is_websocket for endpoint in self.endpoints)
+            or any(mount.kind == "asgi" for mount in self._mounts)
+            or any(app.has_websockets for app in inner)
+        )
 
     @property
     def mounts(self) -> Mapping[str, Mount]:
@@ -203,7 +242,7 @@ class Assembly(Group, ABC):
         from costrel.app.rebuilding import Snapshot
 
         self.build()
-        snapshot, mounts = Snapshot(self), list(self._mounts)
+        snapshot, mounts, wrappings = Snapshot(self), list(self._mounts), list(self._wrappings)
         self._is_reopened = True
         try:
             yield
@@ -212,6 +251,7 @@ class Assembly(Group, ABC):
         except BaseException:
             snapshot.restore()
             self._mounts[:] = mounts
+            self._wrappings[:] = wrappings
             raise
         finally:
             self._is_reopened = False
@@ -254,42 +294,106 @@ class Assembly(Group, ABC):
         self.check_open("add_layer")
         self._extension_layers.append(layer)
 
-    def mount(self, path: str, app: MountableApp, /, *, name: str | None = None) -> None:
-        """Answer everything under `path` with another application, whose lifespan joins this one's.
+    def wrap_asgi(
+        self, middleware: Callable[Concatenate[Any, P], object], /, *args: P.args, **options: P.kwargs
+    ) -> None:
+        """Put pure ASGI middleware of others around everything, for HTTP and WebSocket, on every transport.
+
+        It stands outside all layers, those of extensions too, and outside the match: a path that it writes into the
+        scope is the one that is matched. The last call is the outermost. It is made once, by the build. What it
+        changes in the scope, the request has; what else it puts there, a user or a session, handlers find in
+        ``request.state.asgi_scope``. An exception that became a 500 is raised into it when that response was sent, so
+        that it can be reported. Cookies of our sessions are added outside of it.
+
+        It sees requests and handshakes, no lifespan: start and stop are the application's.
 
         Args:
-            path: a prefix, without parameters.
-            app: another `App`.
-            name: before the names of its routes in `url_for`; the last part of `path` unless given.
+            middleware: its class, or what else makes it of an ASGI application.
+            args: further arguments for it.
+            options: further arguments by name.
 
         Raises:
-            ConfigurationError: it is not an `App`, it contains this application, or this application was built.
+            ConfigurationError: the application was built. What cannot be made is reported by the build
+                (COS-MOUNT-009).
         """
-        from costrel.app.mounting import Mount
+        from costrel.app.wrapping import make_wrapping
 
+        self.check_open("wrap_asgi")
+        self._wrappings.append(make_wrapping(middleware, args, options, caller_where()))
+
+    def mount(
+        self,
+        path: str,
+        application: MountableApp | Callable[..., object] | ForeignMount,
+        /,
+        *,
+        name: str | None = None,
+        host: str | None = None,
+        fallback: bool = False,
+        mode: Literal["trampoline", "task"] | None = None,
+        threads: int | None = None,
+        lifespan: bool = True,
+    ) -> None:
+        """Answer everything under `path` with another application, whose lifespan joins this one's.
+
+        It may be an `App`, or an ASGI 3 or WSGI application of any framework, as it is. Layers stand around it as
+        around a route; hooks and error handlers of this application do not, but what an application of another
+        framework raises becomes a response here. A route of this application that matches comes first.
+
+        **A fallback** answers what nothing else answers, so that routes move over one by one:
+
+        - a path that no route and no other mount matches, and a method that no route of the path has;
+        - not ``OPTIONS`` of a path that has a route here: that answer stays automatic. ``HEAD`` follows ``GET``;
+        - not what a handler here has answered with a 404, and not what it passed on with `Pass`;
+        - a path where a route here would only redirect to the other spelling of its final slash.
+
+        Args:
+            path: a prefix, without parameters; ``/`` is everything.
+            application: an `App`, a callable of ASGI 3 or WSGI, or an `ASGIMount` or `WSGIMount` where it cannot be
+                told from its parameters which of the two it is.
+            name: before the names of its routes in `url_for`, and in reports; no dot in it. The last part of `path`
+                unless given, and for ``/`` the name of the `App`, the function or the class.
+            host: answer only for this host, which may have parameters: ``{tenant}.example.com``. All of the host is
+                the mount's then: routes of this application that have no host come after it, unless it is a fallback.
+            fallback: whether it answers what nothing else does; one for each host.
+            mode: how an ASGI application is driven: ``trampoline``, in the request's own task, unless given, or
+                ``task``, in a task of its own.
+            threads: how many threads a WSGI application may occupy; as many as there are unless given.
+            lifespan: whether an ASGI application is started and stopped with this one.
+
+        Raises:
+            ConfigurationError: it cannot be told what it is (COS-MOUNT-001), an option is not for it (COS-MOUNT-002),
+                it contains this application, or this application was built.
+            ValueError: a name with a dot.
+        """
         self.check_open("mount")
         where = caller_where()
-        if not isinstance(app, Assembly):
-            raise ConfigurationError(
-                Mistake(
-                    "COS-APP-032",
-                    f"`mount` was given {app!r}, which is not a Costrel application.",
-                    where=where,
-                    why="Mounting other ASGI and WSGI applications is not part of this version.",
-                    fix="Mount an `App`; run the other application beside this one.",
-                )
-            )
-        if app is self or app.mounts_within(self):
+        if isinstance(application, Assembly) and (application is self or application.mounts_within(self)):
             raise ConfigurationError(
                 Mistake(
                     "COS-APP-039",
-                    f"`{app.name}` cannot be mounted at `{path}`, because it would contain itself.",
+                    f"`{application.name}` cannot be mounted at `{path}`, because it would contain itself.",
                     where=where,
                     why="A request would go round for ever.",
                     fix="Make a second `App`, or register a blueprint with both.",
                 )
             )
-        self._mounts.append(Mount(path, app, name or path.strip("/").rpartition("/")[2] or app.name, where))
+        from costrel.app.mounting import make_mount
+
+        inner = application if isinstance(application, Assembly) else None
+        mount = make_mount(
+            path,
+            application,
+            inner,
+            name=name,
+            host=host,
+            is_fallback=fallback,
+            mode=mode,
+            threads=threads,
+            joins_lifespan=lifespan,
+            where=where,
+        )
+        self._mounts.append(mount)
 
     def mounts_within(self, other: Assembly) -> bool:
         """Whether another application is mounted in this one, at any depth."""
@@ -356,6 +460,11 @@ class Assembly(Group, ABC):
         from costrel.app.description import describe
 
         return describe(self)
+
+    @property
+    def middleware_names(self) -> list[str]:
+        """What `wrap_asgi` has put around the application, outermost first."""
+        return [wrapping.name for wrapping in reversed(self._wrappings)]
 
     @property
     def lifecycle_names(self) -> list[str]:

@@ -18,6 +18,7 @@ from costrel.app.build_state import BuildInput, BuildState
 from costrel.app.frozen import FrozenApp, RouteInfo, Target
 from costrel.app.mounting import Mount
 from costrel.app.scopes import Scope, iter_scopes
+from costrel.app.wrapping import make_all
 from costrel.errors import BuildError, Mistake
 from costrel.handling import check_app_providers
 from costrel.messages import Request, Response
@@ -56,6 +57,8 @@ def build(given: BuildInput) -> FrozenApp:
     for table in tables:
         state.mistakes.extend(check_app_providers(table))
     unmatched, _ = build_table(state.unmatched)
+    fallbacks = build_table(state.fallbacks)[0] if state.fallbacks else None
+    state.mistakes.extend(make_all(given.wrappings))
     if state.mistakes:
         raise BuildError(list(dict.fromkeys(state.mistakes)))
     route = RouteInfo("/", "", frozenset(), "", MappingProxyType({}), "-")
@@ -63,6 +66,7 @@ def build(given: BuildInput) -> FrozenApp:
         routes=routes,
         find=routes.find,
         unmatched=unmatched,
+        fallbacks=fallbacks,
         names=NameIndex(state.names),
         scopes=MappingProxyType(state.scopes),
         blueprints=MappingProxyType(state.blueprints),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from types import MappingProxyType
 
 from costrel.app.build_state import BuildState
 from costrel.app.frozen import RouteInfo, Target
-from costrel.app.mounting import Mount, enter_mount
+from costrel.app.mounting import Mount, way_into
 from costrel.app.scopes import Scope
 from costrel.app.unmatched import answer_unmatched
 from costrel.errors import Mistake
 from costrel.handling import RouteSpec, compile_endpoint, compile_layers
-from costrel.messages import Request, Response
-from costrel.routing import Pattern, RouteEntry, RouteTable
+from costrel.routing import HostPattern, Pattern, RouteEntry, RouteTable
 
 __all__ = ["add_mount", "add_unmatched"]
 
@@ -23,22 +21,26 @@ REST = "path(leading_slash=true)"
 
 
 def add_mount(state: BuildState, mount: Mount, root: Scope) -> None:
-    """Lead everything under a path into another application."""
-    prefix = mount.path.rstrip("/")
+    """Lead everything under a path into another application, or what is left of it into a fallback."""
+    prefix = mount.prefix
     patterns = _patterns(state, prefix, "mounted_path", mount.where)
+    host = state.parse_host(mount.host, mount.where)
     if any(pattern.parameters not in ((), ("mounted_path",)) for pattern in patterns):
         state.mistakes.append(_path_with_parameters(mount))
         return
     route = RouteInfo(f"{prefix}/", mount.name, frozenset(), "", MappingProxyType({}), mount.name)
     layers = state.bind_layers(root.layers(), route, mount.where)
-
-    def enter(request: Request) -> Awaitable[Response]:
-        return enter_mount(mount, state.given.app, request)
-
-    target = Target(compile_layers(enter, layers, state.converter_of(root).convert), None)
-    state.entries.extend(
-        RouteEntry(pattern, ANY_METHOD, target, trailing_slash="strict", where=mount.where) for pattern in patterns
-    )
+    convert = state.converter_of(root).convert
+    target = Target(compile_layers(way_into(mount, state.given.app, convert), layers, convert), None)
+    entries = [
+        RouteEntry(pattern, ANY_METHOD, target, host=host, trailing_slash="strict", where=mount.where)
+        for pattern in patterns
+    ]
+    if mount.is_fallback:
+        state.mistakes.extend(_second_fallback(state, mount, host))
+        state.fallbacks.extend(entries)
+    else:
+        state.entries.extend(entries)
 
 
 def add_unmatched(state: BuildState, routes: RouteTable[Target]) -> None:
@@ -100,6 +102,24 @@ def _patterns(state: BuildState, prefix: str, name: str, where: str) -> list[Pat
             return []
         parsed.append(pattern)
     return parsed
+
+
+def _second_fallback(state: BuildState, mount: Mount, host: HostPattern | None) -> list[Mistake]:
+    """Return the mistake of a fallback for hosts that have one already."""
+    labels = host.labels if host is not None else None
+    known = state.fallback_hosts.setdefault(labels, mount)
+    if known is mount:
+        return []
+    hosts = f"the host `{mount.host}`" if mount.host is not None else "every host"
+    return [
+        Mistake(
+            "COS-MOUNT-003",
+            f"`{known.name}` and `{mount.name}` are both the fallback for {hosts}.",
+            where=f"{known.where} and {mount.where}",
+            why="A fallback answers what nothing else answers, so the second would never be asked.",
+            fix=f'Mount one of them under a prefix of its own:  app.mount("/{mount.name}", …)',
+        )
+    ]
 
 
 def _path_with_parameters(mount: Mount) -> Mistake:

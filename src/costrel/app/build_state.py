@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costrel.app.conversion import ErrorConverter
 from costrel.app.frozen import Target
@@ -19,6 +19,9 @@ from costrel.errors import ConfigurationError, Mistake
 from costrel.handling import Endpoint, Provider, ProviderTable, Shared
 from costrel.messages import AppSettings, AppView, BindableLayer, Layer, Response, RouteView
 from costrel.routing import Converter, HostPattern, Pattern, RouteEntry, parse_host, parse_pattern
+
+if TYPE_CHECKING:
+    from costrel.mounts import ASGIWrapping
 
 __all__ = ["BuildInput", "BuildState"]
 
@@ -37,6 +40,7 @@ class BuildInput:
     body_parsers: Mapping[str, Callable[[bytes], object]]
     overrides: Mapping[object, Callable[..., object]]
     own_providers: Sequence[Provider]
+    wrappings: Sequence[ASGIWrapping] = ()
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class BuildState:
     mistakes: list[Mistake] = field(default_factory=list)
     entries: list[RouteEntry[Target]] = field(default_factory=list)
     unmatched: list[RouteEntry[Target]] = field(default_factory=list)
+    fallbacks: list[RouteEntry[Target]] = field(default_factory=list)
+    fallback_hosts: dict[tuple[str | None, ...] | None, Mount] = field(default_factory=dict)
     names: list[tuple[str, Pattern, HostPattern | None]] = field(default_factory=list)
     scopes: dict[str, Scope] = field(default_factory=dict)
     blueprints: dict[str, Scope] = field(default_factory=dict)
@@ -87,10 +93,14 @@ class BuildState:
 
     def host_of(self, scope: Scope) -> HostPattern | None:
         """Parse the host of a scope, if it has one."""
-        if scope.host is None:
+        return self.parse_host(scope.host, scope.where)
+
+    def parse_host(self, text: str | None, where: str) -> HostPattern | None:
+        """Parse the pattern of a host; `None` when there is none, or when it is wrong."""
+        if text is None:
             return None
         try:
-            return parse_host(scope.host, where=scope.where)
+            return parse_host(text, where=where)
         except ConfigurationError as error:
             self.mistakes.append(error.mistake)
             return None

@@ -23,7 +23,7 @@ from costrel.handling import is_finished, response_maker, start_stream
 from costrel.http import MissingKey, problem_from
 from costrel.messages import Failure, Request, Response, TextAs, encode_json
 
-__all__ = ["ErrorConverter", "ResponseRaised", "problem_response"]
+__all__ = ["ErrorConverter", "ResponseRaised", "problem_response", "remember_answer"]
 
 logger: logging.Logger = logging.getLogger("costrel.error")
 
@@ -91,7 +91,7 @@ class ErrorConverter:
             return response
         if response.exception is None:
             response.exception = exception
-        _remember(exception, request, response)
+        remember_answer(exception, request, response)
         return response
 
     @staticmethod
@@ -203,7 +203,7 @@ def _says_status(value: object) -> bool:
     return isinstance(value, tuple) and len(value) in (2, 3) and isinstance(value[1], int)
 
 
-def _remember(exception: Exception, request: Request, response: Response) -> None:
+def remember_answer(exception: Exception, request: Request, response: Response) -> None:
     """Note what an exception was made into, for whoever raises it again."""
     # Weakly: a layer may send another response, and then nobody would open a circle of the two.
     vars(exception)[_ANSWER] = weakref.ref(request), weakref.ref(response)

@@ -23,6 +23,7 @@ def describe(app: Any) -> dict[str, object]:  # an App; typed so because App its
     return {
         "name": app.name,
         "routes": [endpoint.to_dict() for endpoint in frozen.endpoints],
+        "middleware": app.middleware_names,
         "layers": [_name(layer) for layer in frozen.layers],
         **_scope(root),
         "blueprints": [
@@ -64,7 +65,18 @@ def _scope(scope: Scope) -> dict[str, object]:
 
 
 def _mount(mount: Mount) -> dict[str, object]:
-    return {"path": mount.path, "name": mount.name, "where": mount.where, "app": describe(mount.app)}
+    """Describe a mount; of an application of another framework only its class or function is known."""
+    told: dict[str, object] = {
+        "path": mount.path,
+        "name": mount.name,
+        "where": mount.where,
+        "host": mount.host,
+        "fallback": mount.is_fallback,
+        "kind": mount.kind,
+        "mode": mount.mode,
+        "application": mount.application_label,
+    }
+    return told if mount.app is None else {**told, "app": describe(mount.app)}
 
 
 def _hooks(hooks: Iterable[HookSpec]) -> list[dict[str, str]]:

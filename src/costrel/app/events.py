@@ -33,7 +33,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "response_ready": "The layers have returned the response: `request`, `response`.",
         "request_finished": (
             "The last byte was sent: `request` (or `None`), `method`, `path`, `route` (the template, or `-`), "
-            "`handler`, `mount`, `status_code`, `bytes_sent`, `duration_seconds`, `http_version`, `client`, "
+            "`handler`, `mount` (its name after those around it, ``outer.inner``, empty without one), `status_code`, "
+            "`bytes_sent`, `duration_seconds`, `http_version`, `client`, "
             "`request_id` (`None` when nobody asked for it)."
         ),
         "request_failed": "An exception nobody expected became a 500: `request`, `exception`.",

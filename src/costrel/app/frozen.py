@@ -56,6 +56,7 @@ class FrozenApp:
     Args:
         routes: from a request to a `Target`.
         unmatched: from a path to the answer when no route matched, one for each prefix.
+        fallbacks: from a path to the application that is asked before that, `None` without any.
         names: from a name and values to a path.
         scopes: the scope of each route by its full name, for `url_defaults` and templates.
         blueprints: the scope of each blueprint by its dotted name; the app's has the empty name.
@@ -71,6 +72,7 @@ class FrozenApp:
 
     routes: RouteTable[Target]
     unmatched: RouteTable[Target]
+    fallbacks: RouteTable[Target] | None
     names: NameIndex
     scopes: Mapping[str, Scope]
     blueprints: Mapping[str, Scope]
@@ -84,7 +86,19 @@ class FrozenApp:
     find: Callable[[Request], Target | None]
 
     def answer_unmatched(self, request: Request) -> Target:
-        """Find what answers a request that no route matches, for whatever stands where a path should."""
+        """Find what answers a request that no route matches: a fallback, else the application itself."""
+        if self.fallbacks is not None:
+            target = self.fallbacks.find(request)
+            if target is not None and not (request.method == "OPTIONS" and self._has_route(request)):
+                return target
+        return self.answer_itself(request)
+
+    def _has_route(self, request: Request) -> bool:
+        """Whether a route has the path of a request, with whatever method."""
+        return not request.is_websocket and bool(self.routes.explain(request).allowed)
+
+    def answer_itself(self, request: Request) -> Target:
+        """Find the application's own answer when no route matches, for whatever stands where a path should."""
         target = self.unmatched.find(request) or self.elsewhere
         if target is None:
             raise LookupError("a built application answers every request")
@@ -101,7 +115,8 @@ class FrozenApp:
                 continue
         request.route = None
         request.path_params = {}
-        return await self.answer_unmatched(request).dispatch(request)
+        # A handler has decided, so this is no request that nobody here knows.
+        return await self.answer_itself(request).dispatch(request)
 
     def answer_failure(self, request: Request, error: Exception) -> Awaitable[Response]:
         """Answer what went wrong before there was a target, with the app's layers around it."""

@@ -6,7 +6,7 @@ something that is there already would hide it, for this code or for the framewor
 
 from __future__ import annotations
 
-from costrel.errors import Mistake
+from costrel.errors import Mistake, explain_foreign_name, is_foreign_name
 
 __all__ = ["hidden_by_class", "hidden_by_values", "unread_values"]
 
@@ -49,8 +49,6 @@ def unread_values(subject: object, base: type) -> list[Mistake]:
 
     It would have no effect, and nobody would say so. A class of the application's own may read what it likes.
     """
-    from costrel.messages import explain_foreign_name, is_foreign_name
-
     if type(subject) is not base:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The command line: `costrel dev`, `run`, `routes`, `shell`, `check`, `new`, `explain`, and an app's own commands.
+"""The command line: `costrel dev`, `run`, `routes`, `shell`, `check`, `doctor`, `new`, `explain`; and an app's own.
 
 The door holds two names and imports nothing, so that the process that serves starts without click. Read `root` for the
 commands, `import_string` and `loading` for how an application is found, `serving` for what runs it, `reload` for the

@@ -10,6 +10,7 @@ import click
 
 from costrel.app import App
 from costrel.cli.deploy_checks import DEPLOY_CHECKS, Deployment, Finding, find_weaknesses
+from costrel.cli.foreign_app import carried_by, describe_carried
 from costrel.cli.help import CliCommand
 from costrel.cli.source import app_argument, app_of, failure_of
 from costrel.errors import ConfigurationError
@@ -18,6 +19,19 @@ from costrel.server import ServerSettings
 __all__ = ["check_command"]
 
 _WIDTH = 80
+_OF_APPS = (
+    "secret-key-missing",
+    "secret-key-weak",
+    "secret-key-of-development",
+    "base-url",
+    "allowed-hosts",
+    "session-cookie-insecure",
+    "session-cookie-name",
+    "session-cookie-domain",
+    "session-lifetime",
+    "body-limits",
+)
+"""The checks that look at settings of which an application of another framework has its own."""
 _MARKS = {"warning": ("!", "yellow"), "note": ("-", "cyan")}
 
 
@@ -38,10 +52,22 @@ def check_command(context: click.Context, /, app: str | None, deploy: bool, igno
     The exit code is 1 when there is a mistake, or a warning with --deploy; notes are advice.
     """
     built = app_of(context, app)
-    count = len(built.endpoints)
-    click.echo(f"{built.name}: {count} route{'' if count == 1 else 's'}, no mistakes.")
+    carried = carried_by(built)
+    if carried is None:
+        click.echo(f"{built.name}: {_count(len(built.endpoints), 'route')}{_mounts_of(built)}, no mistakes.")
+    else:
+        click.echo(f"{describe_carried(built, carried)}, is served as it is; its routes are its own business.")
+        ignore = [*ignore, *_OF_APPS]
     if deploy:
         context.exit(_check_deployment(built, ignore))
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _mounts_of(app: App) -> str:
+    return f", {_count(len(app.mounts), 'mount')}" if app.mounts else ""
 
 
 def _check_deployment(app: App, ignore: Sequence[str]) -> int:
@@ -50,7 +76,8 @@ def _check_deployment(app: App, ignore: Sequence[str]) -> int:
         server = ServerSettings.from_environment(os.environ)
     except ConfigurationError as error:
         raise failure_of(error) from error
-    deployment = Deployment(app, server, Path.cwd(), environ=os.environ)
+    is_flask_mounted = any(hasattr(mount.application, "session_interface") for mount in app.mounts.values())
+    deployment = Deployment(app, server, Path.cwd(), is_flask_mounted, environ=os.environ)
     found = [finding for finding in find_weaknesses(deployment) if finding.name not in ignore]
     for finding in found:
         _print(finding)

@@ -1,4 +1,4 @@
-"""From an import string to an application.
+"""From an import string to an application; one of another framework comes in an `App` that hands everything to it.
 
 What the command line got wrong is a `ConfigurationError` with a code of this room; what the application's own code
 raises while it is imported comes out as it is, so that its author sees it.
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from costrel.app import App
+from costrel.cli.foreign_app import is_foreign_application, wrap_foreign
 from costrel.cli.import_string import FILE_NAMES, ImportString, parse_import_string
 from costrel.errors import ConfigurationError, Mistake
 
@@ -43,7 +44,7 @@ def load_app(text: str | None) -> App:
     module = _import(name, file, wanted)
     if wanted.attribute:
         found = _attribute(module, wanted)
-        return _application(found, wanted.attribute, wanted, is_factory=wanted.is_call)
+        return _application(found, wanted.attribute, wanted, name, is_factory=wanted.is_call)
     return _search(module, wanted)
 
 
@@ -168,14 +169,16 @@ def _attribute(module: ModuleType, wanted: ImportString) -> object:
 
 
 def _search(module: ModuleType, wanted: ImportString) -> App:
-    """Take what has one of the usual names, else the only `App` of the module."""
+    """Take what has one of the usual names, also of another framework, else the only `App` of the module."""
     names = vars(module)
     for name in ATTRIBUTE_NAMES:
-        if isinstance(names.get(name), App) or (name in _FACTORY_NAMES and callable(names.get(name))):
-            return _application(names[name], name, wanted, is_factory=name in _FACTORY_NAMES)
+        found, is_factory = names.get(name), name in _FACTORY_NAMES
+        is_served = callable(found) if is_factory else isinstance(found, App) or is_foreign_application(found)
+        if is_served or isinstance(found, App):
+            return _application(found, name, wanted, module.__name__, is_factory=is_factory)
     apps = {id(value): name for name, value in names.items() if isinstance(value, App)}
     if len(apps) == 1:
-        return _application(names[next(iter(apps.values()))], "", wanted, is_factory=False)
+        return _application(names[next(iter(apps.values()))], "", wanted, module.__name__, is_factory=False)
     several = ", ".join(f"`{name}`" for name in apps.values())
     raise ConfigurationError(
         Mistake(
@@ -191,14 +194,18 @@ def _search(module: ModuleType, wanted: ImportString) -> App:
     )
 
 
-def _application(found: object, name: str, wanted: ImportString, *, is_factory: bool) -> App:
+def _application(found: object, name: str, wanted: ImportString, module_name: str, *, is_factory: bool) -> App:
     """Return the application itself, or what its factory makes."""
     if isinstance(found, App) and not wanted.is_call:
         return found
+    if not is_factory and is_foreign_application(found):
+        return wrap_foreign(found, module_name)
     if callable(found) and (is_factory or inspect.isroutine(found) or inspect.isclass(found)):
         made = _call(found, name, wanted)
         if isinstance(made, App):
             return made
+        if is_foreign_application(made):
+            return wrap_foreign(made, module_name)
         raise _not_an_app(made, f"What `{name}` returns", wanted)
     raise _not_an_app(found, f"`{name}`", wanted)
 
@@ -228,9 +235,10 @@ def _not_an_app(found: object, what: str, wanted: ImportString) -> Configuration
     return ConfigurationError(
         Mistake(
             "COS-CLI-004",
-            f"{what} is {found!r:.200}, which is not an `App`.",
+            f"{what} is {found!r:.200}, which is not an `App`, nor an ASGI or WSGI application.",
             where=wanted.text,
-            why="This version serves Costrel's own applications.",
-            fix="Name an `App`, or a function that returns one. Another ASGI application runs under its own server.",
+            why="An ASGI 3 application is called with three arguments, a WSGI application with two.",
+            fix="Name an application, or a function that returns one. "
+            "One that cannot be recognised is given as `costrel.mounts.ASGIMount(app)` or `WSGIMount(app)`.",
         )
     )

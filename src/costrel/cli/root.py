@@ -15,6 +15,7 @@ import click
 
 from costrel.cli.check_command import check_command
 from costrel.cli.dev_command import dev_command
+from costrel.cli.doctor_command import doctor_command
 from costrel.cli.explain_command import explain_command
 from costrel.cli.help import CliGroup
 from costrel.cli.loading import find_file
@@ -28,7 +29,16 @@ from costrel.version import __version__
 __all__ = ["root"]
 
 _MAX_SENTENCE = 200
-_OWN = (dev_command, run_command, routes_command, shell_command, check_command, new_command, explain_command)
+_OWN = (
+    dev_command,
+    run_command,
+    routes_command,
+    shell_command,
+    check_command,
+    doctor_command,
+    new_command,
+    explain_command,
+)
 
 
 class _Root(CliGroup):

@@ -54,9 +54,10 @@ def _walk(exception: BaseException) -> list[tuple[FrameType, int]]:
 
 
 def _format_mistake(exception: ProgrammerError) -> str:
-    """Show the message, and the line of the user that led to it when the message names none."""
+    """Show the message with its notes, and the line of the user that led to it when the message names none."""
     place = "" if exception.mistake.where else user_place(exception)
-    return f"{exception}\n\n    It was raised at {place}." if place else str(exception)
+    hints = [f"It was raised at {place}."] if place else []
+    return "\n\n    ".join([str(exception), *hints, *getattr(exception, "__notes__", ())])
 
 
 def _is_framework(frame: FrameSummary) -> bool:

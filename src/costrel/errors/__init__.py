@@ -57,6 +57,7 @@ from costrel.errors.client_errors import (
     URITooLong,
     ValidationFailed,
 )
+from costrel.errors.foreign_names import explain_foreign_name, is_foreign_name, with_foreign_names
 from costrel.errors.http_error import HTTPError
 from costrel.errors.mistake import BuildError, ConfigurationError, Mistake, ProgrammerError
 from costrel.errors.programmer import (
@@ -134,6 +135,9 @@ __all__ = [
     "UnsupportedMediaType",
     "UpgradeRequired",
     "ValidationFailed",
+    "explain_foreign_name",
+    "is_foreign_name",
+    "with_foreign_names",
 ]
 
 # A traceback names an exception by the module from which users import it.

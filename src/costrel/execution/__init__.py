@@ -9,6 +9,7 @@ Nothing here knows what a request or a response is.
 
 from __future__ import annotations
 
+from costrel.execution.caller import Caller
 from costrel.execution.claim import Claim, Outcome
 from costrel.execution.deadlines import DeadlineExceeded, cancel_claimed, run_with_deadline
 from costrel.execution.lane_job import LaneJob
@@ -21,6 +22,7 @@ from costrel.execution.watchdog import Watchdog
 from costrel.execution.worker_context import WorkerContext, hop
 
 __all__ = [
+    "Caller",
     "Claim",
     "DeadlineExceeded",
     "ExecutionSettings",

@@ -105,7 +105,8 @@ class LaneJob(asyncio.Future[_R]):
             # Without this frame the traceback starts at the user's function.
             self.error = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
         if self.profile is not None:
-            self.profile.record(monotonic() - started_at)
+            ended_at = monotonic()
+            self.profile.record(ended_at - started_at, ended_at)
         # The traceback's first frame keeps the one that called it; with the job in that, they would be a cycle.
         del self
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, TypeVar
 
+from costrel.execution.caller import Caller
 from costrel.execution.lane_job import LaneJob
 from costrel.execution.lanes import Lane
 from costrel.execution.run_profile import RunProfile
@@ -39,6 +40,7 @@ class WorkerContext:
     was made and that the task unsets later stays set for the threads, if they have set variables of their own.
 
     Attributes:
+        caller: the thread that has called us and works for this request in place of any lane; `None` for none.
         held_count: how many synchronous providers the request has entered and not left; whoever enters one counts.
         is_streaming: whether a plain generator of the request has begun, which may hold anything.
     """
@@ -51,6 +53,7 @@ class WorkerContext:
         "_task_tokens",
         "_worker_seen",
         "_worker_tokens",
+        "caller",
         "held_count",
         "is_streaming",
     )
@@ -66,6 +69,7 @@ class WorkerContext:
         self._context: Context | None = None
         self._job: LaneJob[Any] | None = None
         self._has_own_changes = False
+        self.caller: Caller | None = None
         self.held_count: int = 0
         self.is_streaming: bool = False
 
@@ -181,7 +185,7 @@ async def hop(
     runs goes on without anybody listening, and nothing is carried back.
 
     Args:
-        lane: where to run.
+        lane: where to run, unless the worker has a caller.
         worker: the context of the request; one hop at a time uses it.
         fn: the synchronous step.
         arg: its only argument.
@@ -195,7 +199,7 @@ async def hop(
         BaseException: whatever ``fn`` raised.
     """
     # The job is in no local variable: a traceback would keep it, and it the traceback.
-    worker._job = lane.submit(fn, arg, worker._prepare(), profile)
+    worker._job = (worker.caller or lane).submit(fn, arg, worker._prepare(), profile)
     try:
         result: _R = await worker._job
     except asyncio.CancelledError:

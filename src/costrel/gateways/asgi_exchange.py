@@ -1,9 +1,8 @@
 """One HTTP request of an ASGI server and its response: that server's side of the seam.
 
 There is one reader of the server's messages at a time. Mostly it is whoever reads the body. A disconnect is a message
-too, so it is known only to who waits for it: as soon as somebody asks, whether the client is gone or to be told of it,
-a task takes over the reading, hands pieces of the body on and waits for the disconnect. A request that nobody asks
-costs no task.
+too, so it is known only to who waits for it: as soon as somebody asks (`ClientWatch`), a task takes over the reading,
+hands pieces of the body on and waits for the disconnect.
 
 Spec: ASGI HTTP 2.5.
 """
@@ -12,11 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from costrel.errors import ClientDisconnected
 from costrel.execution import LoopState
 from costrel.gateways.asgi_lifespan import Message, Receive, Send
+from costrel.gateways.client_watch import ClientWatch
 from costrel.http import RequestHeaders
 from costrel.messages import TLSInfo, WebSocketChannel
 
@@ -27,7 +28,7 @@ logger: logging.Logger = logging.getLogger("costrel.gateway")
 FieldLine = tuple[bytes, bytes]
 
 
-class ASGIExchange:
+class ASGIExchange(ClientWatch):
     """The `Exchange` and the `ResponseSink` of the ASGI gateway.
 
     Args:
@@ -47,86 +48,48 @@ class ASGIExchange:
         body_complete: whether the whole body was received.
     """
 
-    __slots__ = (
-        "_arrived",
-        "_callbacks",
-        "_gone",
-        "_held",
-        "_is_gone",
-        "_is_reading",
-        "_listener",
-        "_receive",
-        "_send",
-        "_taken",
-        "_types",
-        "_wants_listener",
-        "body_complete",
-        "bytes_received",
-        "bytes_sent",
-        "channel",
-        "early_hints",
-        "is_aborted",
-        "is_complete",
-        "loop_state",
-        "peer",
-        "request_trailers",
-        "sends_paths",
-        "sends_trailers",
-        "status_code",
-        "tells_disconnect",
-        "tls",
-        "watches_stream",
-    )
-
-    bytes_received: int
-    bytes_sent: int
-    early_hints: bool
-    is_aborted: bool
-    is_complete: bool
-    sends_paths: bool
-    sends_trailers: bool
-    status_code: int
-    watches_stream: bool
+    # What hardly any request has stands on the class; an instance keeps what differs.
+    channel: WebSocketChannel | None = None
+    request_trailers: RequestHeaders | None = None
+    tls: TLSInfo | None = None
+    status_code: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    is_complete: bool = False
+    is_aborted: bool = False
+    watches_stream: bool = False
+    body_complete: bool = False
+    tells_disconnect: bool = True
+    sends_trailers: bool = False
+    sends_paths: bool = False
+    early_hints: bool = False
+    _types = ("http.response.start", "http.response.body")
+    _held = b""
+    _is_reading = False
+    _listener: asyncio.Task[None] | None = None
+    _arrived: asyncio.Future[None] | None = None
+    _taken: asyncio.Future[None] | None = None
 
     def __init__(self, loop_state: LoopState, scope: Message, receive: Receive, send: Send) -> None:
         self.loop_state: LoopState = loop_state
         client = scope.get("client")
-        self.peer: tuple[str, int] | None = (client[0], client[1]) if client else None
-        self.tls: TLSInfo | None = None
-        self.channel: WebSocketChannel | None = None
-        self.request_trailers: RequestHeaders | None = None
-        self.status_code = self.bytes_sent = self.bytes_received = 0
-        self.is_complete = self.is_aborted = self.watches_stream = False
+        self.peer: tuple[str, int] | None = client if type(client) is tuple else _peer_of(client)
+        self._receive = receive
+        self._send = send
+        is_websocket = scope["type"] == "websocket"
+        if is_websocket:
+            self.body_complete = True
+            self.is_used: bool = True
+            self.tells_disconnect = False
+            self._types = _HANDSHAKE_TYPES
         extensions = scope.get("extensions")
         if extensions:
             self.tls = _tls_of(extensions.get("tls"))
             self.sends_trailers = "http.response.trailers" in extensions
-            self.sends_paths = "http.response.pathsend" in extensions and scope["type"] == "http"
+            self.sends_paths = "http.response.pathsend" in extensions and not is_websocket
             self.early_hints = "http.response.early_hint" in extensions
-        else:
-            self.sends_trailers = self.sends_paths = self.early_hints = False
-        is_websocket = scope["type"] == "websocket"
-        self.body_complete: bool = is_websocket
-        self.tells_disconnect: bool = not is_websocket
-        self._types = ("websocket.http.response.start", "websocket.http.response.body") if is_websocket else _HTTP_TYPES
-        self._receive = receive
-        self._send = send
-        self._held = b""
-        self._is_gone = self._is_reading = self._wants_listener = False
-        self._listener: asyncio.Task[None] | None = None
-        self._arrived: asyncio.Future[None] | None = None
-        self._taken: asyncio.Future[None] | None = None
-        self._gone: asyncio.Future[None] | None = None
-        self._callbacks: list[Callable[[], None]] | None = None
 
     # What the application asks of it.
-
-    @property
-    def is_disconnected(self) -> bool:
-        """Whether the client is known to be gone; asking the first time begins to listen for it."""
-        if not self._is_gone and not self._wants_listener:
-            self._want_listener()
-        return self._is_gone
 
     def take_arrived(self, max_bytes: int) -> bytes | None:
         """Return `None`: a piece is always waited for."""
@@ -137,7 +100,7 @@ class ASGIExchange:
         while not self._held:
             if self.body_complete:
                 return b""
-            if self._is_gone:
+            if self.is_gone:
                 raise ClientDisconnected
             if self._is_reading:
                 raise RuntimeError("two tasks read the body of one request at the same time")
@@ -150,8 +113,8 @@ class ASGIExchange:
                     self._take_message(await self._receive())
             finally:
                 self._is_reading = False
-                if self._wants_listener:
-                    self._start_listener()
+                if self.is_watched:
+                    self.start_listening()
         held = self._held
         piece, self._held = held[:max_bytes], held[max_bytes:]
         if not self._held:
@@ -163,27 +126,6 @@ class ASGIExchange:
         links = [value for name, value in headers if name == b"link"]
         if status_code == 103 and links and self.early_hints and not self.status_code:
             await self._emit({"type": "http.response.early_hint", "links": links})
-
-    async def wait_disconnected(self) -> None:
-        """Wait until the client is gone."""
-        if self._is_gone:
-            return
-        if self._gone is None:
-            self._gone = self.loop_state.loop.create_future()
-        self._want_listener()
-        # Shielded, because others may wait for the same future.
-        await asyncio.shield(self._gone)
-
-    def on_disconnect(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once when the client goes away; at once if it is gone."""
-        if self._is_gone:
-            _call_safely(callback)
-            return
-        if self._callbacks is None:
-            self._callbacks = [callback]
-        else:
-            self._callbacks.append(callback)
-        self._want_listener()
 
     def abort(self) -> None:
         """Cut the response off; the gateway tells the server by raising."""
@@ -200,7 +142,7 @@ class ASGIExchange:
         await self._emit(message)
         self.status_code = status_code
         if self.watches_stream:
-            self._want_listener()
+            self.watch()
 
     async def send_piece(self, piece: bytes, *, is_last: bool) -> None:
         """Send a piece of the body; the server makes it wait while the client reads too slowly."""
@@ -208,33 +150,6 @@ class ASGIExchange:
         self.is_complete = is_last
         await self._emit({"type": self._types[1], "body": piece, "more_body": not is_last})
         self.bytes_sent += len(piece)
-
-    async def send_whole(self, status_code: int, fields: list[FieldLine], body: bytes) -> None:
-        """Send a whole response at once, with its length; most are sent so.
-
-        Raises:
-            ClientDisconnected: the client is gone.
-        """
-        if self._is_gone:
-            raise ClientDisconnected
-        size = len(body)
-        # Before it is sent, as in `send_piece`.
-        self.is_complete = True
-        send = self._send
-        try:
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": status_code,
-                    "headers": [*fields, (b"content-length", b"%d" % size)],
-                }
-            )
-            self.status_code = status_code
-            await send({"type": "http.response.body", "body": body})
-        except OSError:
-            self.lose()
-            raise ClientDisconnected from None
-        self.bytes_sent = size
 
     async def send_path(self, path: str, size_bytes: int) -> None:
         """Have the server send a file as the whole body."""
@@ -248,7 +163,7 @@ class ASGIExchange:
         await self._emit({"type": "http.response.trailers", "headers": list(fields), "more_trailers": False})
 
     async def _emit(self, message: Message) -> None:
-        if self._is_gone:
+        if self.is_gone:
             raise ClientDisconnected
         try:
             await self._send(message)
@@ -261,14 +176,8 @@ class ASGIExchange:
 
     def lose(self) -> None:
         """Note that the client is gone, and tell whoever asked."""
-        if self._is_gone:
-            return
-        self._is_gone = True
-        for waiter in (self._arrived, self._gone):
-            _resolve(waiter)
-        callbacks, self._callbacks = self._callbacks, None
-        for callback in callbacks or ():
-            _call_safely(callback)
+        super().lose()
+        _resolve(self._arrived)
 
     def end(self) -> None:
         """Let go of the server; nobody listens to it any more."""
@@ -276,34 +185,22 @@ class ASGIExchange:
         if self._listener is not None:
             self._listener.cancel()
             self._listener = None
-        self._callbacks = self.channel = None
-        self._held = b""
+        self.forget_callbacks()
+        if self.channel is not None or self._held:
+            self.channel = None
+            self._held = b""
 
     # The one reader.
 
-    def _want_listener(self) -> None:
+    def start_listening(self) -> None:
         """Have a task read from now on, as soon as nobody else does."""
-        if self._wants_listener or not self.tells_disconnect:
-            return
-        self._wants_listener = True
-        if self._is_reading:
-            return
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            # A `def` handler asks, in its thread.
-            self.loop_state.loop.call_soon_threadsafe(self._start_listener)
-        else:
-            self._start_listener()
-
-    def _start_listener(self) -> None:
-        is_over = self._is_gone or self.is_complete or not self.tells_disconnect
+        is_over = self.is_gone or self.is_complete or not self.tells_disconnect
         if self._listener is None and not is_over and not self._is_reading:
             self._listener = self.loop_state.loop.create_task(self._listen(), name="costrel.asgi.disconnect")
 
     async def _listen(self) -> None:
         """Read until the client is gone; at most one piece of the body is held meanwhile."""
-        while not self._is_gone:
+        while not self.is_gone:
             if self._held and not self.body_complete:
                 self._taken = self.loop_state.loop.create_future()
                 await self._taken
@@ -323,6 +220,7 @@ class ASGIExchange:
         if message["type"] != "http.request":
             self.lose()
             return
+        self.is_used = True
         piece = message.get("body", b"")
         self.bytes_received += len(piece)
         self._held += piece
@@ -330,7 +228,7 @@ class ASGIExchange:
             self.body_complete = True
 
 
-_HTTP_TYPES = ("http.response.start", "http.response.body")
+_HANDSHAKE_TYPES = ("websocket.http.response.start", "websocket.http.response.body")
 _TLS_VERSIONS = {0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
 
 
@@ -341,13 +239,11 @@ def _tls_of(extension: Message | None) -> TLSInfo | None:
     return TLSInfo(version=_TLS_VERSIONS.get(extension.get("tls_version") or 0, ""))
 
 
+def _peer_of(client: Sequence[Any] | None) -> tuple[str, int] | None:
+    """Read the address of the client where it is no tuple."""
+    return (client[0], client[1]) if client else None
+
+
 def _resolve(future: asyncio.Future[None] | None) -> None:
     if future is not None and not future.done():
         future.set_result(None)
-
-
-def _call_safely(callback: Callable[[], None]) -> None:
-    try:
-        callback()
-    except Exception:
-        logger.exception("disconnect_callback_failed callback=%r", callback)

@@ -17,14 +17,14 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import Context, copy_context
-from dataclasses import dataclass
 from typing import Any
 
 from costrel.errors import ProgrammerError
 from costrel.execution import LoopState
+from costrel.gateways.answering import RunningApplication
 from costrel.messages import Application, StartupVariables
 
-__all__ = ["RunningApplication", "RunningLoops"]
+__all__ = ["RunningLoops"]
 
 logger: logging.Logger = logging.getLogger("costrel.gateway")
 
@@ -33,35 +33,21 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class RunningApplication:
-    """An application that was started on a loop.
-
-    Args:
-        loop_state: what it has on the loop.
-        variables: the context variables that its start has set.
-    """
-
-    loop_state: LoopState
-    variables: StartupVariables
-
-
 class RunningLoops:
     """On which loops one application runs; each is looked after by the tasks on it alone.
 
     Args:
         application: what is started.
+
+    Attributes:
+        running: what runs on each loop; a loop that is not there has to `ensure` that it does.
     """
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._running: dict[asyncio.AbstractEventLoop, RunningApplication] = {}
+        self.running: dict[asyncio.AbstractEventLoop, RunningApplication] = {}
         self._starting: dict[asyncio.AbstractEventLoop, asyncio.Task[RunningApplication]] = {}
         self._living: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
-
-    def find(self) -> RunningApplication | None:
-        """Return what runs on the current loop, `None` when it was not started here."""
-        return self._running.get(asyncio.get_running_loop())
 
     async def ensure(self) -> RunningApplication:
         """Return what runs on the current loop, and start it first if need be; requests that come meanwhile wait.
@@ -70,7 +56,7 @@ class RunningLoops:
             Exception: whatever the start-up raised; the next request tries again.
         """
         loop = asyncio.get_running_loop()
-        running = self._running.get(loop)
+        running = self.running.get(loop)
         if running is not None:
             return running
         starting = self._starting.get(loop)
@@ -112,11 +98,27 @@ class RunningLoops:
                 raise
             logger.exception("application_stop_failed")
         finally:
-            self._running.pop(loop, None)
+            self.running.pop(loop, None)
             self._living.pop(loop, None)
 
+    def begin_stop(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+        """Stop what `ensure` has started on a loop; called on that loop or while it does not run.
+
+        Returns:
+            What ends when it has stopped, `None` when nothing runs there.
+        """
+        living = self._living.get(loop)
+        if living is not None:
+            living.cancel()
+        return living
+
     async def serve(self, receive: Receive, send: Send) -> None:
-        """Serve one lifespan of an ASGI server."""
+        """Serve one lifespan of an ASGI server.
+
+        Raises:
+            Exception: what failed, after the server was told. Servers expect it, and test clients of others, which
+                read nothing of the message, would take the application for started.
+        """
         loop = asyncio.get_running_loop()
         await receive()
         before = copy_context()
@@ -129,22 +131,23 @@ class RunningLoops:
                 await receive()
         except Exception as error:
             await send({"type": f"lifespan.{phase}.failed", "message": _explain(error)})
-            return
+            raise
         finally:
-            self._running.pop(loop, None)
+            self.running.pop(loop, None)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _enter(self, loop: asyncio.AbstractEventLoop, loop_state: LoopState, before: Context) -> RunningApplication:
         after = loop_state.base_context
         if after is None:
             after = loop_state.base_context = copy_context()
-        running = self._running[loop] = RunningApplication(loop_state, StartupVariables(before, after))
+        variables = StartupVariables(before, after)
+        running = self.running[loop] = RunningApplication.started(self._application, loop_state, variables or None)
         return running
 
     def _forget_closed(self) -> None:
         """Let go of loops that ended without stopping the application."""
-        for loop in [loop for loop in self._running if loop.is_closed()]:
-            self._running.pop(loop, None)
+        for loop in [loop for loop in self.running if loop.is_closed()]:
+            self.running.pop(loop, None)
             self._living.pop(loop, None)
 
 

@@ -20,6 +20,7 @@ from costrel.messages import BodyStream, Request, is_json_media_type
 __all__ = ["FORM_MEDIA_TYPES", "JSON_MEDIA_TYPE", "check_form_type", "read_body", "read_body_stream", "read_raw_body"]
 
 JSON_MEDIA_TYPE = "application/json"
+_RAW_JSON_MEDIA_TYPE = JSON_MEDIA_TYPE.encode()
 FORM_MEDIA_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -43,17 +44,18 @@ def read_body(
     accepted = [JSON_MEDIA_TYPE, *(FORM_MEDIA_TYPES if fields_decoder is not None else ()), *parsers]
 
     def read(request: Request, errors: Errors) -> object:
-        field_value = request.headers.get("content-type")
+        field_value = request.headers.get_raw(b"content-type")
+        content = request.content
         try:
             # The exact value that nearly all clients send needs no parsing.
-            if field_value == JSON_MEDIA_TYPE:
-                return decode(request.body)
+            if field_value == _RAW_JSON_MEDIA_TYPE:
+                return decode(content if type(content) is bytes else request.body)
             return read_other(request, field_value)
         except ValidationFailed as failed:
             errors.extend(failed.errors)
             return default
 
-    def read_other(request: Request, field_value: str | None) -> object:
+    def read_other(request: Request, field_value: bytes | None) -> object:
         essence = essence_of(field_value) if field_value is not None else ""
         if essence in parsers:
             return parse(parsers[essence], request.body)

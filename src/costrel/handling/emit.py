@@ -226,7 +226,8 @@ class _Emitter:
     def _steps(self) -> None:
         """Write everything up to the response."""
         if self.plan.reads_body:
-            with self.text.block("if request.content is None:"):
+            # PERF: no coroutine for a body that is here already, saves 160 ns (benchmarks/tricks.py::taken_body, 3.11)
+            with self.text.block("if request.content is None and not request.take_content():"):
                 self.text.add("await request.read()")
         for index, segment in enumerate(self.segments):
             is_last = index == len(self.segments) - 1

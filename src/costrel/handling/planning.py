@@ -112,7 +112,8 @@ class _PlanBuilder:
         reads: list[Read] = []
         makes: list[Make] = []
         arguments = self._arguments(signature, role, frame, (reads, makes), ())
-        if self.spec.inline:
+        # Hooks around an inline handler, as around the answer 404, run where they would without it.
+        if self.spec.inline and role == "handler":
             for make in makes:
                 if make.place is Place.THREAD and make.has_exit:
                     self.mistakes.append(texts.inline_needs_thread(signature, make.provider))

@@ -210,8 +210,7 @@ def read_signature(
     if mistakes:
         return None, mistakes
     returns = hints.get("return", UNSET if raw.return_annotation is inspect.Signature.empty else raw.return_annotation)
-    colour = _colour_of(function, definition)
-    return Signature(function, name, where, colour, tuple(parameters), returns), []
+    return Signature(function, name, where, _colour_of(function), tuple(parameters), returns), []
 
 
 def _read_parameter(
@@ -294,15 +293,18 @@ def _unwrap_call(function: object) -> object:
 
 def _definition_of(function: object) -> Any:  # a function or class of any shape
     """Return the innermost definition: through partials, ``__call__`` and the ``__wrapped__`` of decorators."""
-    target = _unwrap_call(function)
-    seen = 0
-    while hasattr(target, "__wrapped__") and seen < 100:
-        target = _unwrap_call(target.__wrapped__)
-        seen += 1
-    return target
+    return _layers_of(function)[-1]
 
 
-def _colour_of(function: Callable[..., object], definition: object) -> Colour:
+def _layers_of(function: object) -> list[Any]:  # functions and classes of any shape
+    """Return what a decorated function consists of, from the outermost decorator's wrapper to the definition."""
+    layers = [_unwrap_call(function)]
+    while hasattr(layers[-1], "__wrapped__") and len(layers) <= 100:
+        layers.append(_unwrap_call(layers[-1].__wrapped__))
+    return layers
+
+
+def _colour_of(function: Callable[..., object]) -> Colour:
     call = _unwrap_call(function)
     if isinstance(call, type):
         return Colour.CLASS
@@ -312,6 +314,7 @@ def _colour_of(function: Callable[..., object], definition: object) -> Colour:
         return Colour.ASYNC_GENERATOR
     if inspect.isgeneratorfunction(call):
         return Colour.SYNC_GENERATOR
-    if inspect.iscoroutinefunction(definition) or inspect.isasyncgenfunction(definition):
+    # Any of them may be handed back by those around it, the wrapper of an asynchronous decorator too.
+    if any(inspect.iscoroutinefunction(layer) or inspect.isasyncgenfunction(layer) for layer in _layers_of(function)):
         return Colour.MAYBE_ASYNC
     return Colour.SYNC

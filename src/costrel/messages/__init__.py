@@ -10,6 +10,7 @@ Read `exchange` (the seam), `request` and `response` first, then `content` (the 
 from __future__ import annotations
 
 from costrel.messages.body_stream import BodyStream, Part
+from costrel.messages.callbacks import LateWork, begin_late_work, run_late_work
 from costrel.messages.content import STREAMED, Content, SpooledContent, Streamed, read_content
 from costrel.messages.dispatch import Application, BindableLayer, Dispatch, Layer, LayerInfo
 from costrel.messages.event_stream import EventStream, ServerSentEvent
@@ -18,14 +19,22 @@ from costrel.messages.extending import AppSetup, Extension, Responder
 from costrel.messages.failure import Failure
 from costrel.messages.file_body import FileBody, FileSlice
 from costrel.messages.files import FileResponse, send_file
-from costrel.messages.foreign_names import explain_foreign_name, is_foreign_name
 from costrel.messages.foreign_options import explain_foreign_option, refuse_options
 from costrel.messages.forms import FormData, UploadFile, parse_form
 from costrel.messages.forwarding import apply_forwarded
-from costrel.messages.framing import BodyFraming, BodyKind, check_block, frame_response, own_fields
+from costrel.messages.framing import (
+    TRANSPORT_FIELDS,
+    BodyFraming,
+    BodyKind,
+    check_block,
+    frame_response,
+    own_fields,
+)
 from costrel.messages.json_body import JSONReader, check_json_shape, decode_json, is_bounded_type, is_json_media_type
 from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
+from costrel.messages.open_file import OpenFile
 from costrel.messages.origin_check import check_origin
+from costrel.messages.paused_step import PausedStep
 from costrel.messages.request import Request, SessionKeeper, current_request
 from costrel.messages.response import (
     HeaderInput,
@@ -40,6 +49,7 @@ from costrel.messages.response import (
     encode_json,
     head_fields,
 )
+from costrel.messages.restating import forget_parsed, read_again_from
 from costrel.messages.room import Room
 from costrel.messages.route_options import OnFail, RouteOptions, TextAs
 from costrel.messages.sending import (
@@ -53,6 +63,7 @@ from costrel.messages.sending import (
 from costrel.messages.settings import AppSettings, TrailingSlash, parse_setting
 from costrel.messages.startup_variables import StartupVariables
 from costrel.messages.state import State
+from costrel.messages.store import LockLost, LockNotAcquired, Store, StoreLock, StoreUnavailable
 from costrel.messages.stream_body import StreamBody
 from costrel.messages.streaming import StreamResponse
 from costrel.messages.views import AppView, MountView, RouteView, SessionView
@@ -61,6 +72,7 @@ from costrel.messages.websocket import SocketHandler, WebSocket, switching_respo
 __all__ = [
     "DEFAULT_LIMITS",
     "STREAMED",
+    "TRANSPORT_FIELDS",
     "AppSettings",
     "AppSetup",
     "AppView",
@@ -83,12 +95,17 @@ __all__ = [
     "HeaderInput",
     "JSONReader",
     "JSONResponse",
+    "LateWork",
     "Layer",
     "LayerInfo",
+    "LockLost",
+    "LockNotAcquired",
     "MessageLimits",
     "MountView",
     "OnFail",
+    "OpenFile",
     "Part",
+    "PausedStep",
     "RedirectResponse",
     "Request",
     "RequestHead",
@@ -108,6 +125,9 @@ __all__ = [
     "SpooledContent",
     "StartupVariables",
     "State",
+    "Store",
+    "StoreLock",
+    "StoreUnavailable",
     "StreamBody",
     "StreamResponse",
     "Streamed",
@@ -119,6 +139,7 @@ __all__ = [
     "WebSocket",
     "WebSocketChannel",
     "apply_forwarded",
+    "begin_late_work",
     "check_block",
     "check_json_shape",
     "check_origin",
@@ -127,19 +148,20 @@ __all__ = [
     "emit_finished",
     "encode_json",
     "end_exchange",
-    "explain_foreign_name",
     "explain_foreign_option",
     "find_socket_body",
+    "forget_parsed",
     "frame_response",
     "head_fields",
     "is_bounded_type",
-    "is_foreign_name",
     "is_json_media_type",
     "own_fields",
     "parse_form",
     "parse_setting",
+    "read_again_from",
     "read_content",
     "refuse_options",
+    "run_late_work",
     "run_response_callbacks",
     "send_file",
     "send_response",

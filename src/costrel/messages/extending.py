@@ -66,6 +66,10 @@ class AppSetup(AppView, Protocol):
         """Make responses of values of `type_` with `make`."""
         ...
 
+    def errorhandler(self, key: int | type[Exception], /) -> Callable[[Any], Any]:
+        """Answer a status or an exception class, and what derives from it, with the decorated function."""
+        ...
+
     def on(self, event: str, listener: Callable[[Mapping[str, object]], Any], /) -> None:
         """Listen to an event."""
         ...

@@ -1,6 +1,7 @@
 """Keyword arguments of other frameworks, and what they are called here.
 
-The neighbour of `foreign_names`, for calls: ``Query(ge=1)``, ``set_cookie(max_age=60)``, ``redirect(code=301)``.
+The neighbour of `costrel.errors.foreign_names`, for calls: ``Query(ge=1)``, ``set_cookie(max_age=60)``,
+``redirect(code=301)``.
 What takes any keyword asks this table before it refuses one; for all other calls Python refuses it, and the hint of
 the debug page asks. Rows are sorted within each call.
 """

@@ -15,11 +15,21 @@ from typing import NamedTuple
 from costrel.http import has_no_content
 from costrel.messages.response import Response, head_fields
 
-__all__ = ["BodyFraming", "BodyKind", "FieldLine", "check_block", "frame_response", "own_fields"]
+__all__ = [
+    "TRANSPORT_FIELDS",
+    "BodyFraming",
+    "BodyKind",
+    "FieldLine",
+    "check_block",
+    "frame_response",
+    "own_fields",
+]
 
 FieldLine = tuple[bytes, bytes]
 
-_TRANSPORT_FIELDS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"})
+TRANSPORT_FIELDS = frozenset({b"connection", b"content-length", b"date", b"keep-alive", b"transfer-encoding"})
+"""The fields that belong to whoever frames a response, whatever the application has set."""
+
 _MAX_LENGTH_DIGITS = 19
 
 
@@ -90,7 +100,7 @@ def own_fields(response: Response) -> list[FieldLine]:
     """Return the header fields of a response without those that belong to whoever frames it."""
     if response.has_plain_head:
         return head_fields(response.plain_media_type)
-    return [line for line in response.headers.raw if line[0] not in _TRANSPORT_FIELDS]
+    return [line for line in response.headers.raw if line[0] not in TRANSPORT_FIELDS]
 
 
 def check_block(block: bytes, line_count: int) -> None:

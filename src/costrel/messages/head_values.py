@@ -23,9 +23,13 @@ from costrel.http import (
     essence_of,
     evaluate_preconditions,
     negotiate_media_type,
+    parse_authorization,
+    parse_cookies,
+    parse_query_string,
 )
+from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
 
-__all__ = ["HeadValues", "host_of", "read_last_event_id", "url_of"]
+__all__ = ["HeadValues", "read_last_event_id"]
 
 MAX_LAST_EVENT_ID_BYTES: Final = 1024
 
@@ -68,6 +72,11 @@ class HeadValues:
     _url: URL
 
     @property
+    def limits(self) -> MessageLimits:
+        """The limits for what is parsed."""
+        return DEFAULT_LIMITS
+
+    @property
     def headers(self) -> RequestHeaders:
         """The header fields, read-only; names are case-insensitive, values are `str` decoded as latin-1."""
         headers = self._headers
@@ -78,6 +87,12 @@ class HeadValues:
     @property
     def cookies(self) -> Mapping[str, str]:
         """The cookies by name; of duplicates the first counts (RFC 6265 §5.4)."""
+        try:
+            return self._cookies
+        except AttributeError:
+            pass
+        values = [value for name, value in self.raw_headers if name == b"cookie"]
+        self._cookies = parse_cookies(values, max_cookies=self.limits.max_cookies)
         return self._cookies
 
     @property
@@ -87,16 +102,37 @@ class HeadValues:
         Raises:
             BadRequest: more than `AppSettings.max_query_fields` fields.
         """
+        try:
+            return self._query
+        except AttributeError:
+            pass
+        self._query = parse_query_string(self.query_string, max_fields=self.limits.max_query_fields)
         return self._query
 
     @property
     def host(self) -> str:
         """The host the client asked for, lower-case, without port; empty when it named none."""
+        try:
+            return self._host
+        except AttributeError:
+            pass
+        self._host = _host_of(self.headers.get("host", ""))
         return self._host
 
     @property
     def url(self) -> URL:
         """The target URI, put together from its parts and never parsed again (RFC 9110 §7.1)."""
+        try:
+            return self._url
+        except AttributeError:
+            pass
+        self._url = URL.build(
+            scheme=self.scheme,
+            authority=self.headers.get("host", ""),
+            path=self.path,
+            raw_path=self.raw_path,
+            query_string=self.query_string,
+        )
         return self._url
 
     @property
@@ -114,6 +150,11 @@ class HeadValues:
     @property
     def authorization(self) -> Credentials | None:
         """The parsed ``Authorization`` field, `None` when missing or malformed (RFC 9110 §11.6.2)."""
+        try:
+            return self._authorization
+        except AttributeError:
+            pass
+        self._authorization = parse_authorization(self.headers.get("authorization", ""))
         return self._authorization
 
     @property
@@ -159,23 +200,12 @@ class HeadValues:
         )
 
 
-def host_of(request: HeadValues) -> str:
+def _host_of(field_value: str) -> str:
     """The host without its port; an IPv6 literal keeps its brackets."""
-    authority = request.headers.get("host", "").lower()
+    authority = field_value.lower()
     if authority.startswith("["):
         return authority[: authority.find("]") + 1]
     return authority.partition(":")[0]
-
-
-def url_of(request: HeadValues) -> URL:
-    """The target URI, put together from the parts of the head."""
-    return URL.build(
-        scheme=request.scheme,
-        authority=request.headers.get("host", ""),
-        path=request.path,
-        raw_path=request.raw_path,
-        query_string=request.query_string,
-    )
 
 
 def read_last_event_id(headers: RequestHeaders) -> str | None:

@@ -4,40 +4,36 @@ It is also the context of the request: `current_request` holds it, and what the 
 authentication put on it (`app`, `session`, `user`, `g`, `route`) are slots of it. So both sides of a thread hop
 see the same object, and there is nothing to copy.
 
-A slot that is not set costs nothing. The first use of a lazy name ends in `__getattr__`, which computes the value,
-keeps it in the slot and is never asked again; a name that does not exist ends there too and is explained.
+What is seldom asked for is a property over a slot that nobody has set: the first use computes the value and keeps it
+there, and a request that never asks pays nothing. There is no `__getattr__`; see `costrel.errors.foreign_names`.
 
-The body is read once, by `read()`; after that everything about it is a plain synchronous call. How it is read,
-limited and spooled is in `content.py`, how forms are taken apart in `forms.py`.
+What it says is in two modules below: the head in `head_values.py`, the body in `content_values.py`.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol, cast
 
-from costrel.errors import BodyNotRead, BodyStreamed, HTTPError, Mistake, ProgrammerError, SessionClosed
+from costrel.errors import (
+    Mistake,
+    ProgrammerError,
+    SessionClosed,
+    with_foreign_names,
+)
 from costrel.execution import Claim, WorkerContext
 from costrel.http import (
     URL,
     ByteRange,
-    MultiDict,
-    parse_authorization,
-    parse_cookies,
-    parse_query_string,
     parse_range,
 )
-from costrel.messages.callbacks import added, run_end_callbacks
-from costrel.messages.content import STREAMED, Content, ReadFailure, Streamed, read_content, take_arrived_content
+from costrel.messages.callbacks import LateWork, added, run_end_callbacks
+from costrel.messages.content import Content, ReadFailure, Streamed
+from costrel.messages.content_values import ContentValues
 from costrel.messages.exchange import Exchange
-from costrel.messages.foreign_names import explain_foreign_name
-from costrel.messages.forms import FormData, UploadFile, parse_form
-from costrel.messages.head_values import HeadValues, host_of, url_of
-from costrel.messages.json_body import JSONReader
 from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
 from costrel.messages.state import State
 from costrel.messages.views import AppView, MountView, RouteView, SessionView
@@ -46,6 +42,8 @@ __all__ = ["Request", "SessionKeeper", "current_request"]
 
 logger: logging.Logger = logging.getLogger("costrel.request")
 EndCallback = Callable[["Request"], Awaitable[None] | None]
+_PEER: Any = object()  # the client is whoever the exchange says, until somebody says another
+_NO_APP: Any = None  # a request has an application before anybody sees it
 ResponseCallback = Callable[["Request", Any], Any]  # the response and what may stand for it are built upon this module
 
 
@@ -61,7 +59,8 @@ class SessionKeeper(Protocol):
         ...
 
 
-class Request(HeadValues):
+@with_foreign_names
+class Request(ContentValues):
     """One HTTP request, or the handshake of a WebSocket.
 
     Transports make it; handlers take it as a parameter of this type, or use the proxy `costrel.request`.
@@ -87,12 +86,12 @@ class Request(HeadValues):
         session_keeper: what opens the session; `None` is the extension of `app` that is named ``sessions``.
         opened_session: the session if somebody has asked for it, else `None`.
         user: what authentication made of the credentials, `None` without any.
-        g: a namespace for the application's own values during this request.
-        state: a namespace for layers.
         mount: the mount through which `app` was reached, `None` for the outermost application.
         route_path: the path relative to the innermost app; what its routes are matched against.
         deadline_at: when the answer must be there, as a time of the event loop's clock, `None` without a deadline; set
             it through `deadline_seconds`.
+        late_work: what `go_on_after` has collected, `None` as long as there is nothing; transports give it to
+            `begin_late_work` when the request has ended.
         end_callbacks: what `on_end` has collected, `None` as long as there is nothing; a transport that finds `None`
             may set `ended` itself, and close `used_worker`, instead of awaiting `finish`.
         used_worker: the context of the worker threads, `None` before the first hop.
@@ -106,18 +105,15 @@ class Request(HeadValues):
     __slots__ = (
         "__weakref__",
         "_claim",
-        "_form_data",
+        "_client",
+        "_g",
         "_id",
+        "_state",
         "app",
-        "client",
-        "content",
         "deadline_at",
-        "end_callbacks",
         "ended",
-        "exchange",
-        "g",
         "is_websocket",
-        "max_body_bytes",
+        "late_work",
         "mount",
         "opened_session",
         "path_params",
@@ -125,23 +121,20 @@ class Request(HeadValues):
         "route",
         "route_path",
         "session_keeper",
-        "state",
         "used_worker",
         "user",
     )
 
     app: AppView
-    client: tuple[str, int] | None
     ended: bool
-    g: Any
     path_params: dict[str, Any]
     route: RouteView | None
     route_path: str
-    state: State
     user: Any
-    _claim: Claim | None
-    _form_data: FormData
+    _client: tuple[str, int] | None
+    _g: Any
     _id: str
+    _state: State
 
     def __init__(
         self,
@@ -162,7 +155,6 @@ class Request(HeadValues):
         self.raw_path = raw_path
         self.query_string = query_string
         self.raw_headers = raw_headers
-        # Asked for by nearly everyone, so it is not among the lazy names that cost a look at `__getattr__`.
         self._headers = None
         self.exchange: Exchange = exchange
         self.scheme = scheme
@@ -171,22 +163,20 @@ class Request(HeadValues):
         self.is_websocket: bool = is_websocket
         self.ended = False
         self.content: Content | Streamed | ReadFailure | None = None if has_content else b""
-        self.end_callbacks: list[EndCallback] | None = None
+        self.end_callbacks = None
         self.response_callbacks: list[ResponseCallback] | None = None
+        self.late_work: list[LateWork] | None = None
         self.deadline_at: float | None = None
         self.max_body_bytes: int | None = None
         self.mount: MountView | None = None
         self.used_worker: WorkerContext | None = None
         self.session_keeper: SessionKeeper | None = None
         self.opened_session: SessionView | None = None
-
-    def __getattr__(self, name: str) -> Any:  # a lazy name, or one that another framework has
-        make = _LAZY.get(name)
-        if make is None:
-            raise AttributeError(explain_foreign_name("Request", name), name=name)
-        value = make(self)
-        setattr(self, name, value)
-        return value
+        self.app = _NO_APP
+        self.route = self.user = None
+        self.path_params = {}
+        self._claim: Claim | None = None
+        self._client = _PEER
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
@@ -236,7 +226,11 @@ class Request(HeadValues):
     @property
     def id(self) -> str:
         """An identifier of this request for logs and error pages, 16 hexadecimal digits unless a layer sets it."""
-        return self._id
+        try:
+            return self._id
+        except AttributeError:
+            self._id = made = secrets.token_hex(8)
+            return made
 
     @id.setter
     def id(self, value: str) -> None:
@@ -246,10 +240,9 @@ class Request(HeadValues):
     def known_id(self) -> str | None:
         """The identifier if it was set or asked for; nobody can know another one, and none is made here."""
         try:
-            known: str = object.__getattribute__(self, "_id")
+            return self._id
         except AttributeError:
             return None
-        return known
 
     @property
     def blueprint(self) -> str:
@@ -282,81 +275,34 @@ class Request(HeadValues):
             return None
         return parse_range(value, content_length_bytes, max_ranges=self.limits.max_ranges)
 
-    async def read(self) -> None:
-        """Read the body, once; later calls return at once.
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of the client: the peer, or what a trusted proxy says; `None` on a Unix socket."""
+        client = self._client
+        return self.exchange.peer if client is _PEER else client
 
-        Up to `AppSettings.spool_threshold_bytes` stay in memory, more goes to a temporary file. After it `body`,
-        `text`, `json()`, `form` and `files` are plain synchronous calls, as often as you like.
+    @client.setter
+    def client(self, value: tuple[str, int] | None) -> None:
+        self._client = value
 
-        Raises:
-            ContentTooLarge: the body is larger than the limit; nothing of it is kept.
-            BadRequest: its framing or its multipart structure is broken.
-            ClientDisconnected: the client left before it was complete.
-            BodyStreamed: the handler took it as a `BodyStream`.
-        """
-        if self.content is not None:
-            self._read_content("read()")
-            return
-        arrived = take_arrived_content(self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes)
-        if arrived is not None:
-            self.content = arrived
-            return
+    @property
+    def g(self) -> Any:  # whatever the application's class of globals declares
+        """A namespace for the application's own values during this request."""
         try:
-            content = await read_content(self.exchange, self.headers, self.limits, max_body_bytes=self.max_body_bytes)
-        except (HTTPError, CancelledError) as error:
-            # SECURITY: what is left of the body must not be read as a body by whoever asks next.
-            self.content = ReadFailure(error)
-            raise
-        self.content = content
-        if not isinstance(content, bytes):
-            close = content.close
-            self.on_end(lambda _: close())
-
-    def _read_content(self, name: str) -> Content:
-        """Return the content that `read` kept; `name` is what the error speaks of."""
-        content = self.content
-        if content is None:
-            raise BodyNotRead(name)
-        if content is STREAMED:
-            raise BodyStreamed(name)
-        if isinstance(content, ReadFailure):
-            raise content.again()
-        return content
+            return self._g
+        except AttributeError:
+            pass
+        self._g = made = self.app.make_globals()
+        return made
 
     @property
-    def body(self) -> bytes:
-        """The content as bytes; one that was spooled to disk is read back.
-
-        Raises:
-            BodyNotRead: used in a layer before `await request.read()`.
-            BodyStreamed: the handler takes a `BodyStream`.
-        """
-        content = self._read_content("body")
-        return content if isinstance(content, bytes) else content.read()
-
-    @property
-    def text(self) -> str:
-        """The content as text in UTF-8; bytes that are none become U+FFFD. Raises as `body` does."""
-        return self.body.decode("utf-8", "replace")
-
-    @property
-    def json(self) -> JSONReader:
-        """Decode the content as JSON: ``request.json()`` or ``request.json(type=Order)``. Raises as `body` does.
-
-        Called, it raises `UnsupportedMediaType` when the content is not JSON (``force=True`` decodes it anyway),
-        `BadRequest` when it is malformed and `ValidationFailed` when it does not fit ``type``.
-        """
-        return JSONReader(self._read_content("json()"), self.content_type, self.limits)
-
-    @property
-    def form(self) -> MultiDict[str]:
-        """The text fields of a form, urlencoded or multipart; empty for any other media type. Raises as `body` does."""
-        return self._form_data.fields
-
-    @property
-    def files(self) -> MultiDict[UploadFile]:
-        """The files of a multipart form; empty for any other media type. Raises as `body` does."""
-        return self._form_data.files
+    def state(self) -> State:
+        """A namespace for layers."""
+        try:
+            return self._state
+        except AttributeError:
+            self._state = made = State()
+            return made
 
     @property
     def worker(self) -> WorkerContext:
@@ -432,6 +378,20 @@ class Request(HeadValues):
         """
         self.end_callbacks = added(self.end_callbacks, callback, last=last)
 
+    def go_on_after(self, work: LateWork) -> None:
+        """Do something in the task of this request when it has ended and its connection is free for the next one.
+
+        This is for an application in that task that is not done with its response, for example one that is mounted.
+        Works are done in order. What needs no task of its own request is `after_response`.
+
+        Args:
+            work: returns an awaitable if it has to wait, and raises nothing.
+        """
+        if self.late_work is None:
+            self.late_work = [work]
+        else:
+            self.late_work.append(work)
+
     async def finish(self) -> None:
         """End the request: run what `on_end` collected and mark it as ended. Called once, by the transport."""
         try:
@@ -441,48 +401,5 @@ class Request(HeadValues):
             if self.used_worker is not None:
                 self.used_worker.close()
 
-    def take_stream(self, name: str) -> None:
-        """Mark the body as consumed by a `BodyStream`, so that nobody waits for it a second time.
-
-        Raises:
-            BodyStreamed: it was taken before.
-        """
-        if self.content is STREAMED:
-            raise BodyStreamed(name)
-        if isinstance(self.content, ReadFailure):
-            raise self.content.again()
-        if self.content is None:
-            self.content = STREAMED
-
-    @property
-    def kept_content(self) -> Content | None:
-        """The content if `read` has kept it, else `None`; for a `BodyStream` or a mount that replays it."""
-        content = self.content
-        return None if content is STREAMED or isinstance(content, ReadFailure) else content
-
-
-def _parse_form(request: Request) -> FormData:
-    return parse_form(request._read_content("form"), request.headers.get("content-type", ""), request.limits)
-
-
-_LAZY: Mapping[str, Callable[[Request], object]] = {
-    "_authorization": lambda request: parse_authorization(request.headers.get("authorization", "")),
-    "_claim": lambda request: None,
-    "_cookies": lambda request: parse_cookies(
-        [value for name, value in request.raw_headers if name == b"cookie"], max_cookies=request.limits.max_cookies
-    ),
-    "_form_data": _parse_form,
-    "_host": host_of,
-    "_id": lambda request: secrets.token_hex(8),
-    "_query": lambda request: parse_query_string(request.query_string, max_fields=request.limits.max_query_fields),
-    "_url": url_of,
-    "app": lambda request: None,
-    "client": lambda request: request.exchange.peer,
-    "g": lambda request: request.app.make_globals(),
-    "path_params": lambda request: {},
-    "route": lambda request: None,
-    "state": lambda request: State(),
-    "user": lambda request: None,
-}
 
 current_request: ContextVar[Request] = ContextVar("costrel_request")

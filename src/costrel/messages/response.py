@@ -11,10 +11,11 @@ copied first: head and cookies fresh, body shared.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Protocol, Self
+from typing import Literal, Protocol, Self
 
 import msgspec
 
+from costrel.errors import with_foreign_names
 from costrel.http import (
     CacheControl,
     ETag,
@@ -26,7 +27,6 @@ from costrel.http import (
     parse_etag,
 )
 from costrel.messages.exchange import Exchange, RequestHead, WebSocketChannel
-from costrel.messages.foreign_names import explain_foreign_name
 
 __all__ = [
     "HTMLResponse",
@@ -112,6 +112,7 @@ def head_fields(media_type: str | None) -> list[tuple[bytes, bytes]]:
     return fields
 
 
+@with_foreign_names
 class Response:
     """An answer: status, header fields and body.
 
@@ -182,9 +183,6 @@ class Response:
                 self.own_headers = fields
             else:
                 self.own_headers = Headers.from_raw(head_fields(self.plain_media_type) + fields.raw)
-
-    def __getattr__(self, name: str) -> Any:  # reached only when the attribute does not exist
-        raise AttributeError(explain_foreign_name("Response", name), name=name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code}>"

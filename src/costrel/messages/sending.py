@@ -249,7 +249,7 @@ def emit_finished(
             "path": request.path,
             "route": route.path if route is not None else "-",
             "handler": route.handler if route is not None else "-",
-            "mount": request.mount_prefix,
+            "mount": request.mount.full_name if request.mount is not None else "",
             "status_code": status_code,
             "bytes_sent": bytes_sent,
             "duration_seconds": time.perf_counter() - started_at,

@@ -30,6 +30,10 @@ class StartupVariables:
             if variable not in before or before[variable] is not value
         )
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._values)
+
     def set(self) -> None:
         """Set them in the current context."""
         for variable, value in self._values:

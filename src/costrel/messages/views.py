@@ -103,7 +103,12 @@ class MountView(Protocol):
 
     @property
     def name(self) -> str:
-        """The name it was mounted under, for reports and `url_for`."""
+        """The name it was mounted under, for `url_for`."""
+        ...
+
+    @property
+    def full_name(self) -> str:
+        """The names of all mounts on the way to it, with dots between them, for reports: ``shop.basket``."""
         ...
 
 

@@ -13,10 +13,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn, Self, TypeVar, overload
 
-from costrel.errors import Disconnect, HTTPError, Mistake, ProgrammerError
+from costrel.errors import Disconnect, HTTPError, Mistake, ProgrammerError, with_foreign_names
 from costrel.http import URL, MultiDict, RequestHeaders
 from costrel.messages.exchange import WebSocketChannel
-from costrel.messages.foreign_names import explain_foreign_name
 from costrel.messages.json_body import decode_json
 from costrel.messages.request import Request
 from costrel.messages.response import Response, encode_json
@@ -32,6 +31,7 @@ T = TypeVar("T")
 MAX_REASON_BYTES = 123
 
 
+@with_foreign_names
 class WebSocket:
     """An open WebSocket; handlers take it as a parameter of this type.
 
@@ -53,9 +53,6 @@ class WebSocket:
         self.subprotocol: str = subprotocol
         self._channel: WebSocketChannel | None = None
         self._closed: Disconnect | None = None
-
-    def __getattr__(self, name: str) -> NoReturn:  # reached only when the attribute does not exist
-        raise AttributeError(explain_foreign_name("WebSocket", name), name=name)
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.request.path}>"

@@ -10,5 +10,6 @@ from costrel.pages.audience import wants_page
 from costrel.pages.extension import ErrorPages
 from costrel.pages.hints import find_hints
 from costrel.pages.page_reload import PageReload
+from costrel.pages.secrecy import hide_secrets, is_secret_name
 
-__all__ = ["ErrorPages", "PageReload", "find_hints", "wants_page"]
+__all__ = ["ErrorPages", "PageReload", "find_hints", "hide_secrets", "is_secret_name", "wants_page"]

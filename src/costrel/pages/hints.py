@@ -18,7 +18,8 @@ from itertools import islice
 from pathlib import Path
 from types import FrameType
 
-from costrel.messages import explain_foreign_name, explain_foreign_option, is_foreign_name
+from costrel.errors import explain_foreign_name, is_foreign_name
+from costrel.messages import explain_foreign_option
 
 __all__ = ["find_hints"]
 

@@ -112,8 +112,15 @@ class BodyQueue:
     def take(self, max_bytes: int) -> bytes:
         """Return what is held, small pieces joined, at most `max_bytes`."""
         pieces = self._pieces
-        held = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         start = self._offset
+        if len(pieces) == 1:
+            held = pieces[0]
+        else:
+            if start:
+                # What was taken of it goes now: a reader that never takes all would carry it along for ever.
+                pieces[0] = pieces[0][start:]
+                start = 0
+            held = b"".join(pieces)
         if len(held) - start <= max_bytes:
             self._pieces = []
             self._offset = 0

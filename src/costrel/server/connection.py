@@ -1,8 +1,8 @@
 """One connection: requests one after the other, each answered in its turn.
 
-`Connection` is the protocol object of the event loop. It builds on `Intake`, which reads, and on `Wire`, which writes:
-what the parser has found waits, and one request at a time is answered, in order. Its times are numbers that the core's
-sweep looks at.
+`Connection` is the protocol object of the event loop. It builds on `Wire`, which writes, `Intake`, which reads,
+`OwnAnswers`, which needs no application, and `Upgrade`, which makes a WebSocket of it: what the parser has found waits,
+and one request at a time is answered, in order. Its times are numbers that the core's sweep looks at.
 
 A request is started from the loop, never in a callback of the parser and never in the task of another request, and
 always in a fresh copy of the context taken after start-up, so that nothing leaks from one request into the next.
@@ -19,7 +19,7 @@ from asyncio import Task
 from typing import cast
 
 from costrel.errors import ClientDisconnected, RequestTimeout
-from costrel.messages import Request, Response, run_response_callbacks
+from costrel.messages import LateWork, Request, Response, begin_late_work, run_response_callbacks
 from costrel.server.body_queue import BodyQueue
 from costrel.server.core import SWEEP_SECONDS, ServerCore
 from costrel.server.exchange import NativeExchange
@@ -28,10 +28,7 @@ from costrel.server.framing import (
     INTERNAL_ERROR,
     TOO_MANY_CONNECTIONS,
     UNAVAILABLE,
-    Refusal,
-    refusal_bytes,
 )
-from costrel.server.health import HealthAnswer, health_bytes
 from costrel.server.intake import HIGH_WATER_BYTES, LOW_WATER_BYTES, MAX_DRAIN_BYTES
 from costrel.server.pace import judge_body
 from costrel.server.parser_state import State
@@ -63,7 +60,7 @@ class Connection(Upgrade):
         peer: address and port of the client, `None` on a Unix socket.
     """
 
-    __slots__ = ("_follow_up_scheduled", "_owed_count")
+    __slots__ = ("_follow_up_scheduled",)
 
     peer: tuple[str, int] | None
     phase: Phase
@@ -72,7 +69,6 @@ class Connection(Upgrade):
     def __init__(self, core: ServerCore) -> None:
         super().__init__(core)
         self._follow_up_scheduled = False
-        self._owed_count = 0
 
     # Called by the transport.
 
@@ -210,15 +206,18 @@ class Connection(Upgrade):
             if (
                 exchange.is_plain
                 and (exchange.body is None or exchange.body.is_complete)
-                and response.own_headers is None
                 and type(body) is bytes
                 and self.phase is _HANDLING
                 and not core.is_stopping
             ):
-                if response.status_code == 200:
-                    head = core.ok_heads.get(response.plain_media_type)
-                if head is None:
-                    head = core.heads.find(response)
+                own_headers = response.own_headers
+                if own_headers is not None:
+                    head = core.heads.make_own(response, own_headers.raw, len(body))
+                else:
+                    if response.status_code == 200:
+                        head = core.ok_heads.get(response.plain_media_type)
+                    if head is None:
+                        head = core.heads.find(response)
             if head is not None and transport is not None and type(body) is bytes:
                 size = len(body)
                 # PERF: a ready-made end of the head, saves 45 ns (benchmarks/tricks.py::ready_ending, 3.11)
@@ -237,6 +236,8 @@ class Connection(Upgrade):
                         request.used_worker.close()
                     core.active_count -= 1
                     self._await_next()
+                    if request.late_work is not None:
+                        await self._work_late(request.late_work)
                     return
             else:
                 if response.needs_resolving:
@@ -254,6 +255,24 @@ class Connection(Upgrade):
             if response is not None:
                 response.exception = None
             self._finish(exchange, request)
+        if request.late_work is not None:
+            await self._work_late(request.late_work)
+
+    async def _work_late(self, works: list[LateWork]) -> None:
+        """Go on in this task although the connection has the next request; a stop waits for it, as for a request."""
+        waiting = begin_late_work(works)
+        if waiting is None:
+            return
+        core = self._core
+        task = asyncio.current_task()
+        if task is not None:
+            core.late_tasks.add(task)
+        core.active_count += 1
+        try:
+            await waiting
+        finally:
+            core.late_tasks.discard(task)
+            core.request_ended()
 
     def _settle_keep_alive(self, exchange: NativeExchange) -> None:
         """Decide, before the head is sent, whether the connection can be used again after this response."""
@@ -337,61 +356,6 @@ class Connection(Upgrade):
             self.phase = _HEAD_PHASE if parser.state is _HEAD else _KEEP_ALIVE
         if self._is_reading_paused:
             self._schedule_resume()
-
-    # Answers of the server itself.
-
-    def _refuse(self, exchange: NativeExchange, refusal: Refusal) -> None:
-        """Answer a request that no application sees, and close."""
-        # SECURITY: whoever listens writes a line of its own, and a flood of bad requests gets one line each, not two.
-        logger.log(
-            logging.DEBUG if self._core.listens_finished else logging.INFO,
-            "request_refused status_code=%d method=%s target=%.120r",
-            refusal.status_code,
-            exchange.method or "-",
-            exchange.raw_path[:80],
-        )
-        self._answer(exchange, refusal)
-        if self._core.listens_finished:
-            self._core.emit_finished(exchange, None)
-        exchange.end()
-        self._linger()
-
-    def _answer(self, exchange: NativeExchange, refusal: Refusal) -> None:
-        """Write a fixed answer."""
-        exchange.keep_alive = False
-        exchange.status_code = refusal.status_code
-        with_body = exchange.method != "HEAD"
-        exchange.bytes_sent = len(refusal.reason) if with_body else 0
-        self._say(refusal, with_body=with_body)
-
-    def _answers_itself(self, exchange: NativeExchange) -> bool:
-        """Answer a request that the application does not get to see; whether it was one."""
-        is_owed = self._owed_count > 0
-        self._owed_count -= is_owed
-        answer = self._core.judge(exchange, is_owed=is_owed)
-        if isinstance(answer, HealthAnswer):
-            self._answer_health(exchange, answer)
-        elif answer is not None:
-            self._refuse(exchange, answer)
-        return answer is not None
-
-    def _answer_health(self, exchange: NativeExchange, answer: HealthAnswer) -> None:
-        """Write what the server says about itself, and go on with the connection."""
-        has_body = exchange.body is not None
-        goes_on = not self._core.is_stopping or self._owes_more
-        keep_alive = exchange.keep_alive and exchange.version == "1.1" and not has_body and goes_on
-        date_line = self._core.heads.date_line
-        self.write(health_bytes(answer, date_line, with_body=exchange.method != "HEAD", keep_alive=keep_alive))
-        exchange.end()
-        if keep_alive:
-            self._await_next()
-        else:
-            self._close_politely(has_unread=has_body or self._has_unread)
-
-    def _say(self, refusal: Refusal, *, with_body: bool = True) -> None:
-        """Write a fixed answer if there is still a connection."""
-        if self._transport is not None and self.phase < _LINGERING:
-            self.write(refusal_bytes(refusal, self._core.heads.date_line, with_body=with_body))
 
     # Called by the core.
 

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Protocol
+from typing import Any, Protocol
 
 from costrel.execution import LoopState
 from costrel.http import TrustedProxies
@@ -89,6 +89,7 @@ class ServerCore:
         prepares_requests: whether `prepare` has anything to do.
         connections: all that are open, oldest first.
         orphans: connections that are lost while their request still runs.
+        late_tasks: tasks of requests that have ended, in which something goes on; see `Request.go_on_after`.
         active_count: requests in flight.
         requests_left: after so many more requests `on_worn_out` is called once, 0 for never.
         unseen_count: as long as fewer are in flight, a request starts without `judge`.
@@ -118,6 +119,7 @@ class ServerCore:
         "heads",
         "is_ready",
         "is_stopping",
+        "late_tasks",
         "limits",
         "listens_finished",
         "loop",
@@ -155,6 +157,7 @@ class ServerCore:
         self.ok_heads: dict[str | None, bytes] = self.heads.ok_heads
         self.connections: dict[ServedConnection, None] = {}
         self.orphans: set[ServedConnection] = set()
+        self.late_tasks: set[asyncio.Task[Any]] = set()
         self.max_connections: int = settings.max_connections
         self.active_count: int = 0
         self.is_ready: bool = True
@@ -340,6 +343,7 @@ class ServerCore:
             request: `None` when the server answered by itself.
         """
         route = request.route if request is not None else None
+        mount = request.mount if request is not None else None
         client = request.client if request is not None else exchange.peer
         self.application.emit(
             "request_finished",
@@ -349,7 +353,7 @@ class ServerCore:
                 "path": exchange.path or exchange.raw_path.decode("latin-1"),
                 "route": route.path if route is not None else "-",
                 "handler": route.handler if route is not None else "-",
-                "mount": request.mount_prefix if request is not None else "",
+                "mount": mount.full_name if mount is not None else "",
                 "status_code": exchange.status_code,
                 "bytes_sent": exchange.bytes_sent,
                 "duration_seconds": time.perf_counter() - exchange.started_at if request is not None else 0.0,

@@ -7,6 +7,8 @@ wants. What it finds is answered by `Connection`, which builds on it; the sendin
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from costrel.execution import LoopState
 from costrel.messages import TLSInfo
 from costrel.server.core import ServerCore
@@ -27,7 +29,7 @@ _NEW, _HEAD_PHASE, _KEEP_ALIVE = Phase.NEW, Phase.HEAD, Phase.KEEP_ALIVE
 _LINGERING, _LOST = Phase.LINGERING, Phase.LOST
 
 
-class Intake(Wire):
+class Intake(Wire, ABC):
     """A connection as something to read from.
 
     Args:
@@ -70,13 +72,13 @@ class Intake(Wire):
         self._is_reading_paused = self._resume_scheduled = False
         self._buffered_bytes = self._drain_start_bytes = 0
 
+    @abstractmethod
     def _start_next(self) -> None:
         """Start the oldest request that waits."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _await_next(self) -> None:
         """Wait for the next request, or start the one that waits already."""
-        raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
         """Parse what was read, or keep it until there is room."""

@@ -1,7 +1,8 @@
 """What a parser keeps between two reads, and the short cut that this allows for a head that was seen before.
 
-Most requests of a connection differ from the one before in their target alone. `ParserState` remembers the rest of the
-last plain head, and takes a slice that ends with it without parsing it again. All other parsing is in `parsing`.
+Most requests of a connection differ from the one before in their target alone, and in the length of their body.
+`ParserState` remembers the rest of the last plain head, and the last one with a body, and takes a slice that is another
+of them without parsing it again. All other parsing is in `parsing`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
+from costrel.server.body_head import BodyHead
 from costrel.server.exchange import Carrier, NativeExchange
 from costrel.server.settings import ServerSettings
 
@@ -71,6 +73,7 @@ class ParserState:
     __slots__ = (
         "_blank_bytes",
         "_carrier",
+        "_known_body_head",
         "_known_headers",
         "_known_rest",
         "_limits",
@@ -87,6 +90,7 @@ class ParserState:
         self.state: State = _BETWEEN
         self._known_rest = b""
         self._known_headers: list[tuple[bytes, bytes]] = []
+        self._known_body_head: BodyHead | None = None
         self._blank_bytes = 0
 
     def _repeat(self, data: bytes) -> bool:
@@ -112,7 +116,32 @@ class ParserState:
         # SECURITY: a list of its own, for what a layer adds to it must not come with the next request.
         exchange = NativeExchange(carrier, "GET", "1.1", True, [*self._known_headers])
         exchange.is_plain = True
-        if special:
+        self._queue(exchange, target, has_query=bool(special))
+        return True
+
+    def _repeat_body_head(self, known: BodyHead, data: bytes) -> bool:
+        """Take a slice that is a whole request with a body whose head differs from an earlier one as `BodyHead` allows.
+
+        PERF: saves 4.7 µs a request (benchmarks/tricks.py::repeated_body_head, 3.11)
+        """
+        carrier = self._carrier
+        if self.state is not _BETWEEN or carrier is None:
+            return False
+        parts = known.split(data)
+        if parts is None:
+            return False
+        target, body = parts
+        special = target.translate(None, _PLAIN_TARGET_BYTES)
+        if (special and special != b"?") or len(data) - len(body) > self._small_head_bytes:
+            return False
+        exchange = NativeExchange(carrier, known.method, "1.1", True, known.fields())
+        exchange.is_plain = True
+        exchange.arrived = body
+        self._queue(exchange, target, has_query=bool(special))
+        return True
+
+    def _queue(self, exchange: NativeExchange, target: bytes, *, has_query: bool) -> None:
+        if has_query:
             exchange.raw_path, _, exchange.query_string = target.partition(b"?")
         else:
             exchange.raw_path = target
@@ -120,4 +149,3 @@ class ParserState:
         exchange.path = exchange.raw_path.decode("ascii")
         self._blank_bytes = 0
         self.waiting.append(exchange)
-        return True

@@ -19,6 +19,7 @@ import httptools
 
 from costrel.errors import BadRequest, HTTPError
 from costrel.http import STANDARD_METHODS
+from costrel.server.body_head import BodyHead
 from costrel.server.body_queue import BodyQueue
 from costrel.server.chunk_budget import ChunkBudget
 from costrel.server.exchange import Carrier, NativeExchange
@@ -119,6 +120,8 @@ class RequestParser(ParserState):
     def feed(self, data: bytes) -> None:
         """Parse one slice, at most `SLICE_BYTES`; it never raises for what a client sent."""
         if self._known_rest and data.endswith(self._known_rest) and self._repeat(data):
+            return
+        if self._known_body_head is not None and self._repeat_body_head(self._known_body_head, data):
             return
         while data:
             self._slice = data
@@ -233,6 +236,7 @@ class RequestParser(ParserState):
         self._keep_alive = keep_alive = parser.should_keep_alive()
         if not keep_alive:
             self._known_rest = b""
+            self._known_body_head = None
         exchange = NativeExchange(self._carrier, method, version, keep_alive, headers)
         if ACTING_FIELDS.isdisjoint(names) and method != "CONNECT":
             exchange.is_plain = keep_alive and version == "1.1" and method != "HEAD"
@@ -337,6 +341,7 @@ class RequestParser(ParserState):
             self._stop(framing)
             return
         length = framing.content_length
+        is_common = exchange.keep_alive and exchange.version == "1.1" and exchange.method != "HEAD"
         if framing.is_chunked or length:
             self._has_body_bytes = True
             data = self._slice
@@ -345,10 +350,13 @@ class RequestParser(ParserState):
             body_from = data.find(b"\r\n\r\n") + 4 if is_whole and not framing.expects_continue else 0
             if length and body_from and len(data) - body_from == length:
                 exchange.arrived = data[body_from:]
+                if is_common and body_from <= self._small_head_bytes:
+                    self._known_body_head = BodyHead.of(
+                        exchange.method, self._target, data[:body_from], exchange.raw_headers.copy(), length
+                    )
             else:
                 exchange.body = BodyQueue(exchange.loop_state.loop, length, framing.expects_continue)
         exchange.is_websocket = framing.is_websocket
-        is_common = exchange.keep_alive and exchange.version == "1.1" and exchange.method != "HEAD"
         exchange.is_plain = is_common and not framing.is_websocket
         self._chunks = ChunkBudget(self._limits.settings) if framing.is_chunked else None
 

@@ -290,6 +290,8 @@ class Server:
         core.drained = core.loop.create_future()
         running = [*core.connections, *core.orphans]
         names = [name for name in (connection.cancel() for connection in running) if name]
+        for task in core.late_tasks:
+            task.cancel()
         logger.warning("requests_cancelled count=%d requests=%.1000r", len(names), names)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(core.drained), _CANCEL_SECONDS)

@@ -222,8 +222,9 @@ class WorkerSupervisor:
         for number in numbers:
             name = signal.Signals(number).name
             if name in _STOPPING_SIGNALS:
-                logger.info("stop_requested signal=%s", name)
                 self._stop()
+                # Not before: who reads this line may rely on it that every worker has been told.
+                logger.info("stop_requested signal=%s", name)
             elif name == "SIGHUP" and not self._is_stopping:
                 self._restart()
 

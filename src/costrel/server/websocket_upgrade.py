@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from abc import abstractmethod
 from asyncio import Task
 from typing import TYPE_CHECKING, cast
 
@@ -21,8 +22,8 @@ from costrel.errors import ClientDisconnected
 from costrel.messages import Request, Response, SocketBody
 from costrel.server.core import ServerCore
 from costrel.server.exchange import NativeExchange
-from costrel.server.framing import EARLY_FRAMES, INTERNAL_ERROR, Refusal
-from costrel.server.intake import Intake
+from costrel.server.framing import EARLY_FRAMES, INTERNAL_ERROR
+from costrel.server.own_answers import OwnAnswers
 from costrel.server.wire import Phase
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def import_websockets() -> None:
     importlib.import_module("costrel.server.websocket_handshake")
 
 
-class Upgrade(Intake):
+class Upgrade(OwnAnswers):
     """A connection as something that may become a WebSocket.
 
     Args:
@@ -63,25 +64,13 @@ class Upgrade(Intake):
         self._task: Task[None] | None = None
         self._socket: WebSocketConnection | None = None
 
+    @abstractmethod
     async def _run(self, exchange: NativeExchange, request: Request) -> None:
         """Answer one request, from the application's dispatch to the request's teardown."""
-        raise NotImplementedError
 
-    def _answers_itself(self, exchange: NativeExchange) -> bool:
-        """Answer a request that the application does not get to see; whether it was one."""
-        raise NotImplementedError
-
-    def _refuse(self, exchange: NativeExchange, refusal: Refusal) -> None:
-        """Answer a request that no application sees, and close."""
-        raise NotImplementedError
-
-    def _answer(self, exchange: NativeExchange, refusal: Refusal) -> None:
-        """Write a fixed answer."""
-        raise NotImplementedError
-
+    @abstractmethod
     def _leave(self) -> None:
         """Give up the place among the open connections, and be kept for the task of the request."""
-        raise NotImplementedError
 
     def _start_handshake(self, exchange: NativeExchange) -> None:
         """Refuse what is no handshake, and dispatch what is one."""

@@ -1,8 +1,9 @@
 """From a response to bytes: heads that are made once, framing that holds, and waiting for slow readers.
 
-A response that nobody has given header fields of its own is one cached prefix, its length and its body, in one write.
-Everything else passes through `send_response`: header fields, streams in chunks, trailers, and the check that the body
-is as long as its head says. How a response is framed is decided in `costrel.messages`, for every transport alike.
+A response that nobody has given header fields of its own is one cached prefix, its length and its body, in one write;
+with fields of its own the prefix is made for it. Everything else passes through `send_response`: streams in chunks,
+trailers, lengths that the application has set and that do not hold. How a response is framed is decided in
+`costrel.messages`, for every transport alike.
 
 Spec: RFC 9112 §4, §6, §7.1; RFC 9110 §6.6.1.
 """
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from costrel.http import Headers, format_http_date, has_no_content, status_line
 from costrel.messages import (
+    TRANSPORT_FIELDS,
     BodyFraming,
     BodyKind,
     FileBody,
@@ -72,10 +74,11 @@ class HeadCache:
         ok_heads: those of status 200, by media type alone.
     """
 
-    __slots__ = ("_second", "date_line", "heads", "ok_heads")
+    __slots__ = ("_second", "_status_lines", "date_line", "heads", "ok_heads")
 
     def __init__(self) -> None:
         self._second = -1
+        self._status_lines: dict[int, bytes] = {}
         self.date_line: bytes = b""
         self.heads: dict[tuple[int, str | None], bytes] = {}
         self.ok_heads: dict[str | None, bytes] = {}
@@ -105,6 +108,43 @@ class HeadCache:
             return None
         key = status_code, response.plain_media_type
         return self.heads.get(key) or self.make(*key)
+
+    def make_own(self, response: Response, fields: list[tuple[bytes, bytes]], size_bytes: int) -> bytes | None:
+        """Make the head of a response with header fields of its own, up to and with ``content-length: ``.
+
+        `None` stands for what `send_response` has to look at: a status without content, a length that does not hold,
+        fields that speak of the connection, and a long body.
+
+        Args:
+            response: what is sent.
+            fields: its header fields.
+            size_bytes: the length of its body.
+        """
+        start = self._status_lines.get(response.status_code) or self._status_line(response.status_code)
+        if start is None or size_bytes > _JOINED_BODY_BYTES or response.needs_resolving:
+            return None
+        lines = []
+        for line in fields:
+            name = line[0]
+            if name not in TRANSPORT_FIELDS:
+                lines.append(b"%b: %b\r\n" % line)
+            elif name != b"date" and (name != b"content-length" or line[1] != b"%d" % size_bytes):
+                return None
+        block = b"".join(lines)
+        line_count = len(lines)
+        # SECURITY: as `check_block`; what is wrong here is refused by `send_response`.
+        if block.count(b"\n") != line_count or block.count(b"\r") != line_count or b"\0" in block:
+            return None
+        return b"%b%b%bcontent-length: " % (start, block, self.date_line)
+
+    def _status_line(self, status_code: int) -> bytes | None:
+        """Return the status line of responses that have content, and keep it."""
+        if not 200 <= status_code <= 999 or has_no_content(status_code) or status_code == 205:
+            return None
+        line = status_line(status_code)
+        if len(self._status_lines) < _MAX_CACHED_HEADS:
+            self._status_lines[status_code] = line
+        return line
 
     def make(self, status_code: int, media_type: str | None) -> bytes:
         """Make a head up to ``content-length: `` and keep it for the rest of the second."""

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from costrel.errors import Mistake, ProgrammerError
-from costrel.messages import AppSetup, Request, Response
+from costrel.messages import AppSettings, AppSetup, Request, Response
+from costrel.sessions.codec import SessionCodec
 from costrel.sessions.flashing import get_flashed_messages
 from costrel.sessions.keeper import SessionKeeper
 from costrel.sessions.session import CookieSession
@@ -21,12 +22,14 @@ __all__ = ["SignedCookieSessions"]
 
 
 class SignedCookieSessions:
-    """Keeps each client's session in a signed cookie, compatible with Flask's; an `Extension`.
+    """Keeps each client's session in a signed cookie, Flask's unless told otherwise; an `Extension`.
 
     The cookie is described by the settings: `AppSettings.session_cookie_name` and its neighbours. What is in it can be
     read by the client, and not be changed.
 
     Args:
+        codec: what the cookie looks like: `FlaskCookie`, `StarletteCookie`, `DjangoCookie` or one of your own; `None`
+            is Flask's form with the salt of `AppSettings.session_cookie_salt`.
         refresh: whether the cookie of a permanent session is renewed while it is used, once a tenth of
             `AppSettings.session_lifetime_seconds` has passed.
         clock: returns the time in seconds since the epoch; for tests.
@@ -41,13 +44,20 @@ class SignedCookieSessions:
     requires: tuple[str, ...] = ()
     template_globals: Mapping[str, object] = {"get_flashed_messages": get_flashed_messages}
 
-    def __init__(self, *, refresh: bool = True, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        codec: SessionCodec | None = None,
+        refresh: bool = True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._codec = codec
         self._refresh = refresh
         self._clock = clock
         self._keeper: SessionKeeper | None = None
 
     def __repr__(self) -> str:
-        return "SignedCookieSessions()"
+        return "SignedCookieSessions()" if self._codec is None else f"SignedCookieSessions(codec={self._codec!r})"
 
     def install(self, app: AppSetup) -> None:
         """Read how the cookie is kept from the settings.
@@ -55,7 +65,26 @@ class SignedCookieSessions:
         Raises:
             ConfigurationError: the attributes of the cookie contradict its name or each other.
         """
-        self._keeper = SessionKeeper(app.settings, refresh=self._refresh, clock=self._clock)
+        self._keeper = SessionKeeper(app.settings, refresh=self._refresh, clock=self._clock, codec=self._codec)
+
+    @property
+    def settings(self) -> AppSettings:
+        """The settings of the application that it is installed in.
+
+        Raises:
+            ProgrammerError: it is not installed.
+        """
+        return self._installed().settings
+
+    @property
+    def codec(self) -> SessionCodec:
+        """What the cookie looks like.
+
+        Raises:
+            MissingSecretKey: the application has no key to sign one with.
+            ProgrammerError: it is not installed.
+        """
+        return self._installed().codec
 
     def open_session(self, request: Request) -> CookieSession:
         """Return a session for a request; it is saved with the response, after everything else that is done to it.

@@ -5,7 +5,7 @@ A response whose session was touched depends on the cookie and belongs to one cl
 have a cache give one client's cookie to another. The cookie itself is written only when something was changed, or
 when one that outlives the browser is getting old; so an answer that only read can never undo what another has written.
 
-Signatures are in `signing`, which is imported when the first of them is needed.
+What the cookie looks like is up to a `SessionCodec`; the usual one is imported when there is a key to sign with.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from costrel.messages import AppSettings, Request, Response
 from costrel.sessions.session import CookieSession, Opened
 
 if TYPE_CHECKING:
-    from costrel.sessions.signing import SessionSigner
+    from costrel.sessions.codec import SessionCodec
 
 __all__ = ["SessionKeeper"]
 
@@ -39,24 +39,32 @@ class SessionKeeper:
         settings: name, salt, keys and attributes of the cookie.
         refresh: whether the cookie of a permanent session is renewed while it is used.
         clock: returns the time in seconds since the epoch.
+        codec: what the cookie looks like; `None` is Flask's form with the salt of the settings.
 
     Raises:
         ConfigurationError: the attributes of the cookie contradict its name or each other.
     """
 
-    __slots__ = ("_clock", "_refresh", "_settings", "_signer")
+    __slots__ = ("_clock", "_codec", "_refresh", "_settings")
 
-    def __init__(self, settings: AppSettings, *, refresh: bool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: AppSettings,
+        *,
+        refresh: bool,
+        clock: Callable[[], float],
+        codec: SessionCodec | None = None,
+    ) -> None:
         self._settings = settings
         self._refresh = refresh
         self._clock = clock
-        self._signer: SessionSigner | None = None
+        self._codec = codec
         try:
             self._overhead_bytes(None, secure=self._is_always_secure or settings.session_cookie_secure is not False)
         except ValueError as error:
             raise ConfigurationError(_wrong_cookie(error)) from error
         if settings.secret_keys:
-            self._get_signer()
+            self._find_codec()
 
     def is_like(self, other: SessionKeeper) -> bool:
         """Whether `other` keeps the same cookie, so that one session serves both."""
@@ -71,7 +79,7 @@ class SessionKeeper:
         settings = self._settings
         return (
             settings.session_cookie_name,
-            settings.session_cookie_salt,
+            self._codec or settings.session_cookie_salt,
             settings.secret_keys,
             settings.session_cookie_path,
             settings.session_cookie_domain,
@@ -82,17 +90,29 @@ class SessionKeeper:
         """Whether the name promises that the cookie never travels in the open."""
         return self._settings.session_cookie_name.lower().startswith(("__host-", "__secure-"))
 
-    def _get_signer(self) -> SessionSigner:
-        signer = self._signer
-        if signer is None:
-            settings = self._settings
-            if not settings.secret_keys:
-                raise MissingSecretKey("`session`")
-            # Imported by who has a key; an application without sessions never pays for it.
-            from costrel.sessions.signing import SessionSigner
+    @property
+    def settings(self) -> AppSettings:
+        """The settings of the application."""
+        return self._settings
 
-            signer = self._signer = SessionSigner(settings.secret_keys, settings.session_cookie_salt, self._clock)
-        return signer
+    @property
+    def codec(self) -> SessionCodec:
+        """What the cookie looks like, now that something is to be signed or read.
+
+        Raises:
+            MissingSecretKey: the application has no secret key.
+        """
+        if not self._settings.secret_keys:
+            raise MissingSecretKey("`session`")
+        return self._codec or self._find_codec()
+
+    def _find_codec(self) -> SessionCodec:
+        if self._codec is None:
+            # Imported by who has a key; an application without sessions never pays for it.
+            from costrel.sessions.flask_cookie import FlaskCookie
+
+            self._codec = FlaskCookie(salt=self._settings.session_cookie_salt)
+        return self._codec
 
     def open(self, request: Request) -> Opened:
         """Read the session that the client sent; a cookie that is not valid is an empty session.
@@ -100,14 +120,15 @@ class SessionKeeper:
         Raises:
             MissingSecretKey: the application has no secret key.
         """
-        signer = self._get_signer()
+        codec = self.codec
         text = request.cookies.get(self._settings.session_cookie_name)
         if text is None:
             return Opened({}, is_new=True)
-        signed = signer.read(text, self._settings.session_lifetime_seconds)
-        if signed is None:
+        settings = self._settings
+        decoded = codec.decode(text, settings.secret_keys, settings.session_lifetime_seconds, self._clock())
+        if decoded is None:
             return Opened({}, is_new=True, is_refused=True)
-        return Opened(signed.values, is_new=False, age_seconds=signed.age_seconds)
+        return Opened(decoded.values, is_new=False, age_seconds=decoded.age_seconds)
 
     def save(self, request: Request, session: CookieSession, response: Response) -> None:
         """Put into the response what follows from what was done to the session; nothing when it was not touched.
@@ -139,7 +160,7 @@ class SessionKeeper:
         if opened.is_refused or (is_modified and not opened.is_new):
             self._delete(request, response)
             return True
-        if self._refresh and not opened.is_new and session.permanent:
+        if self._refresh and not opened.is_new and self._lifetime_seconds(opened) is not None:
             is_old = opened.age_seconds * REFRESH_SHARE >= self._settings.session_lifetime_seconds
             return is_old and self._set(request, session, opened, response)
         return False
@@ -147,8 +168,8 @@ class SessionKeeper:
     def _set(self, request: Request, session: CookieSession, opened: Opened, response: Response) -> bool:
         settings = self._settings
         secure = self._is_secure(request)
-        max_age_seconds = settings.session_lifetime_seconds if session.permanent else None
-        value = self._get_signer().sign(opened.values)
+        max_age_seconds = self._lifetime_seconds(opened)
+        value = self.codec.encode(opened.values, settings.secret_keys, self._clock())
         size_bytes = self._overhead_bytes(max_age_seconds, secure=secure) + len(value)
         if size_bytes > MAX_SET_COOKIE_BYTES:
             if settings.debug:
@@ -170,6 +191,10 @@ class SessionKeeper:
             secure=secure,
         )
         return True
+
+    def _lifetime_seconds(self, opened: Opened) -> int | None:
+        """Return how long the browser keeps the cookie, `None` for as long as it is open."""
+        return self.codec.cookie_lifetime_seconds(opened.values, self._settings.session_lifetime_seconds)
 
     def _delete(self, request: Request, response: Response) -> None:
         settings = self._settings

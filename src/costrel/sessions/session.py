@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, Self
 from costrel.errors import SessionClosed
 from costrel.messages import Request
 
-__all__ = ["CookieSession", "Opened", "Opener"]
+__all__ = ["PERMANENT", "CookieSession", "Opened", "Opener"]
 
 PERMANENT: Final = "_permanent"
 """The key under which Flask keeps whether a session outlives the browser, and so do we."""

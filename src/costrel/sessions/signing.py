@@ -1,121 +1,103 @@
-"""Signing sessions, and telling a cookie of ours from any other; the one module that imports itsdangerous.
+"""Signing text with a timestamp, and telling a text of ours from any other; the one module that imports itsdangerous.
 
-The form is Flask's: tagged JSON, compressed where that is shorter, in URL-safe base64, a timestamp, and an HMAC-SHA1
-with a key that is derived from the secret key and the salt by HMAC. It is imported by the build of an application that
-has a secret key, or at the first touch of a session, and by nobody else.
+Flask, Starlette and Django sign alike: the payload, a separator, the time, a separator, and an HMAC of all that. They
+differ in the separator, in how the time is written and in how the key is derived, which is what a `Scheme` says.
 """
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from itsdangerous import BadData, BadPayload, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous.encoding import base64_decode
-from itsdangerous.url_safe import URLSafeSerializerMixin
+from itsdangerous import BadSignature, Signer
+from itsdangerous.encoding import base64_decode, base64_encode, bytes_to_int, int_to_bytes
 
-from costrel.sessions.tagged_json import TaggedJSON
-
-__all__ = ["MAX_PAYLOAD_BYTES", "SessionSigner", "Signed"]
-
-MAX_PAYLOAD_BYTES: Final = 64 * 1024
-"""What a compressed session may become; no session that fits into a cookie comes near."""
+__all__ = ["Scheme", "bytes_from_int", "int_from_bytes", "sign", "unsign"]
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """What a valid cookie held.
+class Scheme:
+    """How one framework signs.
 
     Args:
-        values: the session.
-        age_seconds: how long ago it was signed, 0 or more.
+        separator: one character that is in no part but the payload.
+        key_derivation: ``hmac`` or ``django-concat``, as itsdangerous calls them.
+        digest_method: the hash function of the HMAC.
+        write_time: writes seconds since the epoch.
+        read_time: reads them; raises an `Exception` for what is none.
+        allows_future: whether what was signed in the future is accepted, by a clock that is ahead of ours.
     """
 
-    values: dict[str, Any]
-    age_seconds: float
+    separator: bytes
+    key_derivation: str
+    digest_method: Callable[..., Any]  # the hash functions of `hashlib` have no common public type
+    write_time: Callable[[int], bytes]
+    read_time: Callable[[bytes], int]
+    allows_future: bool = False
 
 
-class SessionSigner:
-    """Signs with the newest key and accepts every key.
+def bytes_from_int(seconds: int) -> bytes:
+    """Write a time as itsdangerous does: the bytes of the number in base64."""
+    return base64_encode(int_to_bytes(seconds))
+
+
+def int_from_bytes(text: bytes) -> int:
+    """Read a time that `bytes_from_int` has written."""
+    return bytes_to_int(base64_decode(text))
+
+
+def sign(payload: bytes, scheme: Scheme, keys: Sequence[str], salt: str, now: float) -> str:
+    """Return the payload with a time and a signature.
 
     Args:
-        keys: newest first, at least one.
-        salt: the purpose; signatures for another purpose are not accepted.
-        clock: returns the time in seconds since the epoch.
+        payload: ASCII.
+        scheme: how.
+        keys: newest first, at least one; the first signs.
+        salt: the purpose; a signature for another purpose is not accepted.
+        now: seconds since the epoch.
     """
-
-    __slots__ = ("_clock", "_serializer")
-
-    def __init__(self, keys: Sequence[str], salt: str, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._serializer = _Serializer(
-            # SECURITY: itsdangerous signs with the last key of the list.
-            list(reversed(keys)),
-            salt=salt,
-            serializer=TaggedJSON(),
-            signer=_Signer,
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha1, "clock": clock},
-        )
-
-    def sign(self, values: dict[str, Any]) -> str:
-        """Return the value of the cookie: ASCII that needs no quoting.
-
-        Raises:
-            ProgrammerError: a value that a session cannot keep.
-        """
-        return str(self._serializer.dumps(values))
-
-    def read(self, text: str, max_age_seconds: int) -> Signed | None:
-        """Return what a cookie holds, or `None` for one that was changed, is too old or is not ours.
-
-        It never raises, and what it compares it compares in constant time.
-
-        Args:
-            text: the value of the cookie, as any client may have sent it.
-            max_age_seconds: older than that is not accepted; nor is what was signed in the future.
-        """
-        try:
-            values, signed_at = self._serializer.loads(text, max_age=max_age_seconds, return_timestamp=True)
-        except BadData:
-            return None
-        if not isinstance(values, dict):
-            return None
-        return Signed(values, max(0.0, self._clock() - signed_at.timestamp()))
+    timed = payload + scheme.separator + scheme.write_time(int(now))
+    return _signer(scheme, keys[:1], salt).sign(timed).decode("ascii")
 
 
-class _Signer(TimestampSigner):
-    """A signer whose clock is given."""
+def unsign(
+    text: str, scheme: Scheme, keys: Sequence[str], salt: str, max_age_seconds: int, now: float
+) -> tuple[bytes, float] | None:
+    """Return the payload and its age in seconds, or `None` for a text that was changed, is too old or is not signed.
 
-    def __init__(self, *args: Any, clock: Callable[[], float], **kwargs: Any) -> None:  # passed on to itsdangerous
-        super().__init__(*args, **kwargs)
-        self._clock = clock
+    It never raises, and what it compares it compares in constant time.
 
-    def get_timestamp(self) -> int:
-        return int(self._clock())
-
-
-class _Serializer(URLSafeTimedSerializer):
-    """A serializer that takes apart no more than `MAX_PAYLOAD_BYTES`."""
-
-    def load_payload(self, payload: bytes, *args: Any, **kwargs: Any) -> Any:  # the signature of itsdangerous
-        try:
-            content = _decompress(base64_decode(payload[1:])) if payload.startswith(b".") else base64_decode(payload)
-        except (BadData, zlib.error) as error:
-            raise BadPayload("The payload cannot be decoded.", original_error=error) from error
-        # Past the class that would decode it again, and decompress without a limit.
-        return super(URLSafeSerializerMixin, self).load_payload(content, *args, **kwargs)
-
-
-def _decompress(content: bytes) -> bytes:
-    """Decompress whole content of bounded size.
-
-    SECURITY: 10 KiB can become 100 MiB. Only who knows a key can sign such a cookie, but a key may leak.
+    Args:
+        text: anything.
+        scheme: how.
+        keys: a signature with any of them is accepted.
+        salt: the purpose.
+        max_age_seconds: older than that is not accepted.
+        now: seconds since the epoch.
     """
-    decompressor = zlib.decompressobj()
-    result = decompressor.decompress(content, MAX_PAYLOAD_BYTES)
-    if not decompressor.eof:
-        raise BadPayload(f"The payload is cut off, or becomes larger than {MAX_PAYLOAD_BYTES} bytes.")
-    return result
+    try:
+        timed = _signer(scheme, keys, salt).unsign(text)
+    except BadSignature:
+        return None
+    payload, separator, time_text = timed.rpartition(scheme.separator)
+    if not separator:
+        return None
+    try:
+        signed_at = scheme.read_time(time_text)
+        is_current = int(now) - signed_at <= max_age_seconds and (scheme.allows_future or signed_at <= int(now))
+        return (payload, max(0.0, now - signed_at)) if is_current else None
+    except Exception:
+        # Only who has a key can sign what is no time; it is no session all the same.
+        return None
+
+
+def _signer(scheme: Scheme, keys: Sequence[str], salt: str) -> Signer:
+    return Signer(
+        # SECURITY: itsdangerous signs with the last key of the list.
+        list(reversed(keys)),
+        salt=salt,
+        sep=scheme.separator,
+        key_derivation=scheme.key_derivation,
+        digest_method=scheme.digest_method,
+    )

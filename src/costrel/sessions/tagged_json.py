@@ -4,20 +4,20 @@ A value that JSON has no form for is written as an object with one member, whose
 the tuple ``(1, 2)``. A dict that looks like that by chance is put into one with the tag ``" di"``. The text is byte for
 byte the one that Flask writes, so that both can read the session of the other.
 
-Signing and compressing are in `signing`; what a session is, is in `session`.
+Compressing is in `payload`, signing in `signing`; what a session is, is in `session`.
 """
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from costrel.errors import Mistake, ProgrammerError
 from costrel.http import format_http_date, parse_http_date
+from costrel.sessions.storable import not_storable
 
 __all__ = ["TaggedJSON"]
 
@@ -27,8 +27,6 @@ _BYTES: Final = " b"
 _MARKUP: Final = " m"
 _UUID: Final = " u"
 _DATE: Final = " d"
-
-_SCALARS: Final = (str, int, float, type(None))
 
 
 class TaggedJSON:
@@ -49,7 +47,7 @@ class TaggedJSON:
         try:
             return json.dumps(_tag(value), separators=(",", ":"), sort_keys=True)
         except TypeError as error:
-            raise _not_storable(value, error) from error
+            raise not_storable(value, error, _has_form) from error
 
     def loads(self, text: str) -> Any:  # JSON values have no common static type
         """Read what `dumps`, or Flask, has written.
@@ -82,7 +80,7 @@ def _tag(value: object) -> object:
     if isinstance(value, datetime):
         # A time without a zone is taken to be in UTC, as Flask does.
         moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value
-        return {_DATE: format_http_date(moment.timestamp()).decode("ascii")}
+        return {_DATE: format_http_date(moment.replace(microsecond=0).timestamp()).decode("ascii")}
     return value
 
 
@@ -135,32 +133,6 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
 }
 
 
-def _not_storable(value: object, error: TypeError) -> ProgrammerError:
-    """Say which value of the session cannot be kept; the walk is made only now that it is known to be there."""
-    what = "The session cannot be written."
-    for where, found in _iter_foreign(value, "session"):
-        what = f"`{where}` is of type `{type(found).__name__}`, which a session cannot keep."
-        break
-    return ProgrammerError(
-        Mistake(
-            "COS-SESSION-005",
-            what,
-            why=f"The session travels in a cookie as JSON: {error}.",
-            fix="Keep an id or the text of it:   session['price'] = str(price)",
-        )
-    )
-
-
-def _iter_foreign(value: object, where: str) -> Iterator[tuple[str, object]]:
-    """Yield each value that has no form in tagged JSON, with the expression that leads to it."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            place = f"{where}[{key!r}]"
-            if not isinstance(key, _SCALARS):
-                yield f"the key of {place}", key
-            yield from _iter_foreign(item, place)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _iter_foreign(item, f"{where}[{index}]")
-    elif not isinstance(value, _SCALARS) and _tag(value) is value:
-        yield where, value
+def _has_form(value: object) -> bool:
+    """Whether a value that JSON does not know has a tag."""
+    return _tag(value) is not value

@@ -22,6 +22,7 @@ from costrel.messages import (
     emit_finished,
     end_exchange,
     find_socket_body,
+    run_late_work,
     run_response_callbacks,
     send_response,
 )
@@ -124,6 +125,8 @@ class Call:
             await end_exchange(request, response)
             if self._application.listens("request_finished"):
                 emit_finished(self._application, request, status_code, exchange.bytes_sent, started_at)
+            if request.late_work is not None:
+                await run_late_work(request.late_work)
 
     # The client's side.
 

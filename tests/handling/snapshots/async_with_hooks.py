@@ -11,7 +11,7 @@ async def hello_after_1(request, response, scope):
 
 
 async def hello_steps(request, scope):
-    if request.content is None:
+    if request.content is None and not request.take_content():
         await request.read()
     def in_worker(request):
         answer = before_1(request)

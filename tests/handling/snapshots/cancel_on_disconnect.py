@@ -2,7 +2,7 @@ async def hello(request, guarded=False):
     if not guarded:
         return await guard(request, hello, True)
     try:
-        if request.content is None:
+        if request.content is None and not request.take_content():
             await request.read()
         value = await handler()
         response = respond(value)

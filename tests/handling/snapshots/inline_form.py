@@ -2,7 +2,7 @@ async def answer_form(request, guarded=False):
     if request.deadline_at is not None and not guarded:
         return await guard(request, answer_form, True)
     try:
-        if request.content is None:
+        if request.content is None and not request.take_content():
             await request.read()
         check_form_type(request)
         errors = []

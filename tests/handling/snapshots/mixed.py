@@ -1,5 +1,5 @@
 async def mixed_steps(request, scope):
-    if request.content is None:
+    if request.content is None and not request.take_content():
         await request.read()
     errors = []
     user = read_user(request, errors)

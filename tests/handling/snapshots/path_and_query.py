@@ -2,7 +2,7 @@ async def show(request, guarded=False):
     if request.deadline_at is not None and not guarded:
         return await guard(request, show, True)
     try:
-        if request.content is None:
+        if request.content is None and not request.take_content():
             await request.read()
         errors = []
         id = request.path_params.get("id")

@@ -2,7 +2,7 @@ async def count(request, guarded=False):
     if request.deadline_at is not None and not guarded:
         return await guard(request, count, True)
     try:
-        if request.content is None:
+        if request.content is None and not request.take_content():
             await request.read()
         errors = []
         page = read_page(request, errors)

@@ -26,7 +26,7 @@ async def create_teardown(request, scope, failure):
 
 
 async def create_steps(request, scope):
-    if request.content is None:
+    if request.content is None and not request.take_content():
         await request.read()
     def in_worker_2(request):
         answer = before_1(request)

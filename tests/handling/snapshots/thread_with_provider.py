@@ -1,5 +1,5 @@
 async def create_steps(request, scope):
-    if request.content is None:
+    if request.content is None and not request.take_content():
         await request.read()
     errors = []
     order = read_order(request, errors)

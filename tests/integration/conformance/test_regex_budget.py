@@ -47,6 +47,8 @@ RUNS = [
 ENDS = ["", "!", "\x00", "\n", '"']
 METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 DYNAMIC = {
+    "layers/cors.py": "the origins of an application; only a short and valid origin is held against it",
+    "cli/doctor_difference.py": "what `--ignore` names on the command line, of whoever runs it",
     "routing/converters.py": "the expressions of an application, whose automaton `routing/regex_safety.py` judges",
     "pages/hints.py": "a table, whose members are found as objects",
 }
@@ -71,7 +73,11 @@ def modules() -> Iterator[tuple[str, Any, Path]]:
 
 def compiled_in(value: object, depth: int = 0) -> Iterator[tuple[re.Pattern[Any], str | None]]:
     """Find the compiled expressions in a value and in what it holds, with the method if one is bound."""
-    owner = getattr(value, "__self__", None)
+    try:
+        owner = getattr(value, "__self__", None)
+    except RuntimeError:
+        # A proxy of Flask's, which answers for nobody outside a request.
+        return
     if isinstance(value, re.Pattern):
         yield value, None
     elif isinstance(owner, re.Pattern):

@@ -104,6 +104,12 @@ class Service:
 
         self.wait_for(is_refused, "a refused connection")
 
+    def freeze(self, pids: list[int]) -> None:
+        """Stop processes with SIGSTOP and wait until they stand still, which is a moment later."""
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        self.wait_for(lambda: all(state_of(pid) == "T" for pid in pids), "processes that stand still")
+
     def send(self, number: int) -> None:
         self.process.send_signal(number)
 
@@ -128,10 +134,15 @@ class Service:
                 os.kill(pid, signal.SIGKILL)
 
 
+def state_of(pid: int) -> str:
+    """Return the letter that the kernel has for the state of a process."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process is there and is no zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return state_of(pid) not in "ZX"
     except FileNotFoundError:
         return False
 

@@ -16,7 +16,8 @@ PID = os.getpid()
 
 
 def note(event: str) -> None:
-    print(f"{event} by {PID}", file=sys.stderr, flush=True)
+    # In one write, or the lines of two processes run into each other.
+    os.write(sys.stderr.fileno(), f"{event} by {PID}\n".encode())
 
 
 note("imported")

@@ -16,6 +16,7 @@ Serve = Callable[..., Any]
 
 
 @pytest.mark.security("R15")
+@pytest.mark.pain("P30")
 def test_a_killed_worker_loses_only_what_it_was_doing(serve: Serve, ledger: Any) -> None:
     """Every loss was in flight on that worker, and another one has come within a second."""
     began = time.monotonic()
@@ -82,8 +83,7 @@ def test_a_service_that_is_paused_does_not_hang(serve: Serve) -> None:
     """When all processes stand still together, as with Ctrl+Z, nobody is taken for dead afterwards."""
     service = serve("--worker-timeout-seconds", "1")
     everybody = [service.process.pid, *service.workers(2)]
-    for pid in everybody:
-        os.kill(pid, signal.SIGSTOP)
+    service.freeze(everybody)
     time.sleep(2)
     for pid in everybody:
         os.kill(pid, signal.SIGCONT)
