@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 import time
 import zlib
@@ -37,7 +36,8 @@ real_time = time.time
 
 def note(event: str) -> None:
     seen.append(event)
-    print(f"{event} by {PID}", file=sys.stderr, flush=True)
+    # Not to standard error: nobody may read that (R33), and a `print` would wait for a reader for ever.
+    print(f"{event} by {PID}", flush=True)
 
 
 @app.lifespan
