@@ -110,10 +110,16 @@ def instructions(case: str, count: int) -> int:
     return int(found[1])
 
 
-def per_request(case: str) -> float:
-    """Return the instructions that one more request costs; the two runs share the work among the cores."""
+def counts(case: str) -> tuple[int, int]:
+    """Return the instructions of a run with many requests and of one with few; they share the work among the cores."""
     with ThreadPoolExecutor(2) as pool:
         many, few = pool.map(partial(instructions, case), (MANY, FEW))
+    return many, few
+
+
+def per_request(case: str) -> float:
+    """Return the instructions that one more request costs."""
+    many, few = counts(case)
     return (many - few) / (MANY - FEW)
 
 
@@ -130,7 +136,11 @@ def check() -> int:
         return 1 if is_required else 0
     figures: dict[str, int] = json.loads(FIGURES.read_text("utf-8"))
     known = figures.get(interpreter())
-    found = per_request("mixed")
+    many, few = counts("mixed")
+    if known is not None and abs((many - few) / (MANY - FEW) / known - 1) > TOLERANCE:
+        # A crowded machine has timers run more often in one of the two, which adds to it and never takes away.
+        many, few = map(min, (many, few), counts("mixed"))
+    found = (many - few) / (MANY - FEW)
     if known is None:
         print(f"instructions: {found:,.0f} per request; nothing to compare with for {interpreter()}: run with --record")
         return 0
