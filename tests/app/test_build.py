@@ -6,7 +6,7 @@ import pytest
 
 from costrel.app import App
 from costrel.errors import BuildError
-from costrel.messages import LayerInfo, Request, Response, RouteView
+from costrel.messages import Dispatch, Layer, LayerInfo, Request, Response, RouteView
 
 
 class Bound:
@@ -38,6 +38,27 @@ def test_layers_are_bound_to_each_route_and_to_what_no_route_matches() -> None:
     assert {"a", "b", "/"} == set(log)
     assert [[{429: "Too many."}], []] == [
         [info.status_codes for _, info in endpoint.layers] for endpoint in app.endpoints
+    ]
+
+
+class Specialised(Bound):
+    """A layer whose `bind` returns a function that says nothing of itself."""
+
+    def bind(self, route: RouteView) -> Layer:
+        async def pass_on(request: Request, call_next: Dispatch) -> Response:
+            return await call_next(request)
+
+        return pass_on
+
+
+def test_a_layer_is_described_by_what_it_was_bound_from() -> None:
+    """Whoever reads the description sees the layer that was written into `use`, not the function made of it."""
+    app = App("test", extensions=(), use=[Specialised([])])
+    app.add_route("/a", lambda: "a", name="a")
+    app.build()
+
+    assert [("Specialised", {429: "Too many."})] == [
+        (name, dict(info.status_codes)) for name, info in app.endpoints[0].layers
     ]
 
 

@@ -48,7 +48,7 @@ def test_layers_are_bound_or_told(layer: object, codes: list[str], count: int) -
 
     bound = state.bind_layers([layer], ROUTE, "a.py:1")
 
-    assert (codes, count + 1) == ([mistake.code for mistake in state.mistakes], len(bound))
+    assert (codes, count + 1) == ([mistake.code for mistake in state.mistakes], len(bound.functions))
 
 
 def test_tables_are_made_once_for_each_scope() -> None:

@@ -75,7 +75,7 @@ def build(given: BuildInput) -> FrozenApp:
         mounts=MappingProxyType({mount.name: mount for mount in given.mounts}),
         providers=tuple(tables),
         converter=state.converter_of(root),
-        layers=state.bind_layers(root.layers(), route, ""),
+        layers=state.bind_layers(root.layers(), route, "").functions,
         elsewhere=state.elsewhere,
     )
 

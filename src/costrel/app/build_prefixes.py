@@ -29,7 +29,7 @@ def add_mount(state: BuildState, mount: Mount, root: Scope) -> None:
         state.mistakes.append(_path_with_parameters(mount))
         return
     route = RouteInfo(f"{prefix}/", mount.name, frozenset(), "", MappingProxyType({}), mount.name)
-    layers = state.bind_layers(root.layers(), route, mount.where)
+    layers = state.bind_layers(root.layers(), route, mount.where).functions
     convert = state.converter_of(root).convert
     target = Target(compile_layers(way_into(mount, state.given.app, convert), layers, convert), None)
     entries = [
@@ -60,6 +60,7 @@ def _add_unmatched_below(state: BuildState, scope: Scope, routes: RouteTable[Tar
     if not patterns or (scope.host is not None and host is None):
         return
     route = RouteInfo(scope.prefix or "/", "", frozenset(), scope.name, MappingProxyType({}), "-")
+    layers = state.bind_layers(scope.layers(), route, scope.where)
     spec = RouteSpec(
         handler=answer_unmatched(routes, given.settings.debug),
         path=scope.prefix or "/",
@@ -72,7 +73,8 @@ def _add_unmatched_below(state: BuildState, scope: Scope, routes: RouteTable[Tar
         before=tuple(scope.before()),
         after=tuple(scope.after()),
         teardown=tuple(scope.teardown()),
-        layers=state.bind_layers(scope.layers(), route, scope.where),
+        layers=layers.functions,
+        layer_sources=layers.sources,
         providers=state.providers_of(scope),
         convert=state.converter_of(scope).convert,
         responders=given.responders,

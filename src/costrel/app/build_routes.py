@@ -121,6 +121,7 @@ def _compile(
         if target is None:
             return None
         handler = redirect_handler(target, options.get("status_code", 308))
+    layers = state.bind_layers([*scope.layers(), *options.get("use", ())], route, definition.where)
     spec = RouteSpec(
         handler=handler,
         path=pattern.text,
@@ -143,7 +144,8 @@ def _compile(
         before=(*_preprocessing(scope, route.name), *scope.before(), *_hooks(options.get("before", ()))),
         after=(*reversed(_hooks(options.get("after", ()))), *scope.after()),
         teardown=(*reversed(_hooks(options.get("teardown", ()))), *scope.teardown()),
-        layers=state.bind_layers([*scope.layers(), *options.get("use", ())], route, definition.where),
+        layers=layers.functions,
+        layer_sources=layers.sources,
         providers=state.providers_of(scope),
         convert=state.converter_of(scope).convert,
         responders=given.responders,

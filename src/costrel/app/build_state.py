@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costrel.app.conversion import ErrorConverter
 from costrel.app.frozen import Target
@@ -23,7 +23,14 @@ from costrel.routing import Converter, HostPattern, Pattern, RouteEntry, parse_h
 if TYPE_CHECKING:
     from costrel.mounts import ASGIWrapping
 
-__all__ = ["BuildInput", "BuildState"]
+__all__ = ["BoundLayers", "BuildInput", "BuildState"]
+
+
+class BoundLayers(NamedTuple):
+    """The layers of one route, outermost first: what is called, and what each was bound from."""
+
+    functions: tuple[Layer, ...]
+    sources: tuple[AnyLayer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +112,10 @@ class BuildState:
             self.mistakes.append(error.mistake)
             return None
 
-    def bind_layers(self, layers: Sequence[AnyLayer], route: RouteView, where: str) -> tuple[Layer, ...]:
+    def bind_layers(self, layers: Sequence[AnyLayer], route: RouteView, where: str) -> BoundLayers:
         """Specialise the layers for a route; those that do not concern it are left out."""
-        bound: list[Layer] = []
+        functions: list[Layer] = []
+        sources: list[AnyLayer] = []
         for layer in (*self.given.extension_layers, *layers):
             if isinstance(layer, type) or not (isinstance(layer, BindableLayer) or callable(layer)):
                 self.mistakes.append(_not_a_layer(layer, where))
@@ -118,10 +126,12 @@ class BuildState:
                     self.mistakes.append(error.mistake)
                     continue
                 if chosen is not None:
-                    bound.append(chosen)
+                    functions.append(chosen)
+                    sources.append(layer)
             else:
-                bound.append(layer)
-        return tuple(bound)
+                functions.append(layer)
+                sources.append(layer)
+        return BoundLayers(tuple(functions), tuple(sources))
 
 
 def _not_a_layer(layer: object, where: str) -> Mistake:

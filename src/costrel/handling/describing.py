@@ -48,7 +48,7 @@ def describe(spec: RouteSpec, plan: Plan, maker: ResponseMaker, mode: Mode, hops
         parameters=tuple(_parameters(reads, spec)),
         body=next((_body(read, spec) for read in reads if read.source in ("body", "stream")), None),
         response=_response(101 if spec.is_websocket else maker.status_code, maker, spec),
-        layers=tuple(_describe_layer(layer) for layer in spec.layers),
+        layers=tuple(_describe_layer(layer) for layer in spec.layer_sources or spec.layers),
         providers=tuple(_provider(make) for stage in (*plan.core, *plan.after) for make in stage.makes),
         meta=spec.meta,
     )
@@ -99,6 +99,7 @@ def _provider(make: Make) -> ProviderInfo:
     )
 
 
-def _describe_layer(layer: Layer) -> tuple[str, LayerInfo]:
-    described = layer.describe() if isinstance(layer, BindableLayer) else LayerInfo()
-    return name_of(layer), described
+def _describe_layer(layer: BindableLayer | Layer) -> tuple[str, LayerInfo]:
+    if isinstance(layer, BindableLayer):
+        return type(layer).__name__, layer.describe()
+    return name_of(layer), LayerInfo()

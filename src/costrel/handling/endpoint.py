@@ -12,7 +12,7 @@ from typing import Literal
 
 from costrel.handling.providers import Lifetime, ProviderTable
 from costrel.handling.sharing import Shared
-from costrel.messages import Dispatch, Layer, LayerInfo, MessageLimits, Request, Response
+from costrel.messages import BindableLayer, Dispatch, Layer, LayerInfo, MessageLimits, Request, Response
 
 __all__ = [
     "BodyInfo",
@@ -71,6 +71,7 @@ class RouteSpec:
         after: hooks after it, in running order.
         teardown: hooks at the end of the exchange, in running order.
         layers: outermost first, bound for this route.
+        layer_sources: what each layer was bound from and is described by; empty when they are the layers themselves.
         providers: by type.
         convert: makes the response of an exception.
         responders: type -> what makes a `Response` of its values.
@@ -104,6 +105,7 @@ class RouteSpec:
     after: tuple[HookSpec, ...] = ()
     teardown: tuple[HookSpec, ...] = ()
     layers: tuple[Layer, ...] = ()
+    layer_sources: tuple[BindableLayer | Layer, ...] = ()
     providers: ProviderTable = field(default_factory=ProviderTable)
     responders: Mapping[type, Callable[[object], Response]] = field(default_factory=dict)
     body_parsers: Mapping[str, Callable[[bytes], object]] = field(default_factory=dict)

@@ -148,9 +148,9 @@ STARTS = ["", 'a="', "a/b;", 'a/b;c="', "bytes=", "form-data; ", "/"]
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
-    """Return the least CPU time of up to four calls, fewer when the first is fast."""
+    """Return the least CPU time of up to twenty calls, fewer when one is fast; a busy machine makes some slow."""
     times = []
-    for _ in range(4):
+    for _ in range(20):
         start = time.process_time()
         with contextlib.suppress(ValueError, HTTPError):
             call()
