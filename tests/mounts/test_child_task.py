@@ -5,42 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 import pytest
+from foreign_box import Box, Foreign, all_pieces, boxed
 
 from costrel.mounts import child_task as module
 from costrel.mounts.child_task import ChildTask
 
-Foreign = Callable[["Box"], Awaitable[object]]
-
-
-class Box:
-    """What a foreign coroutine is given: a way to hand pieces over, and a place for notes."""
-
-    def __init__(self) -> None:
-        self.child: Any = None
-        self.notes: list[Any] = []
-
-    async def send(self, piece: str) -> None:
-        await self.child.hand_over(piece)
-
 
 def made(foreign: Foreign) -> Box:
-    async def run() -> object:
-        return await foreign(box)
-
-    box = Box()
-    box.child = ChildTask(run(), asyncio.get_running_loop(), "test")
-    return box
-
-
-async def all_pieces(box: Box) -> list[str]:
-    pieces = []
-    while (piece := await box.child.advance()) is not None:
-        pieces.append(piece)
-    return pieces
+    return boxed(foreign, lambda coroutine: ChildTask(coroutine, asyncio.get_running_loop(), "test"))
 
 
 @pytest.fixture(autouse=True)

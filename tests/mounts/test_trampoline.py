@@ -5,45 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import uvloop
+from foreign_box import Box, Foreign, all_pieces, boxed
 
 from costrel.mounts import trampoline as module
 from costrel.mounts.hand_over import closed_error
 from costrel.mounts.trampoline import Trampoline
 
-Foreign = Callable[["Box"], Awaitable[object]]
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
 
-class Box:
-    """What a foreign coroutine is given: a way to hand pieces over, and a place for notes."""
-
-    def __init__(self) -> None:
-        self.trampoline: Any = None
-        self.notes: list[Any] = []
-
-    async def send(self, piece: str) -> None:
-        await self.trampoline.hand_over(piece)
-
-
 def made(foreign: Foreign) -> Box:
-    async def run() -> object:
-        return await foreign(box)
-
-    box = Box()
-    box.trampoline = Trampoline(run(), asyncio.get_running_loop(), "test")
-    return box
-
-
-async def all_pieces(box: Box) -> list[str]:
-    pieces = []
-    while (piece := await box.trampoline.advance()) is not None:
-        pieces.append(piece)
-    return pieces
+    return boxed(foreign, lambda coroutine: Trampoline(coroutine, asyncio.get_running_loop(), "test"))
 
 
 @pytest.fixture(autouse=True)
@@ -74,13 +51,13 @@ def test_pieces_come_one_at_a_time_and_the_coroutine_is_paused_between_them(run:
 
     async def main() -> None:
         box = made(foreign)
-        assert "a" == await box.trampoline.advance()
+        assert "a" == await box.child.advance()
         assert [] == box.notes
-        assert "b" == await box.trampoline.advance()
+        assert "b" == await box.child.advance()
         assert ["after a"] == box.notes
-        assert not box.trampoline.has_ended
-        assert None is await box.trampoline.advance()
-        assert box.trampoline.has_ended
+        assert not box.child.has_ended
+        assert None is await box.child.advance()
+        assert box.child.has_ended
 
     run(main())
 
@@ -97,10 +74,10 @@ def test_task_and_context_are_those_of_who_drives(run: Callable[[Any], Any]) -> 
 
     async def main() -> None:
         box = made(foreign)
-        await box.trampoline.advance()
+        await box.child.advance()
         assert "inside" == variable.get()
         variable.set("outside")
-        await box.trampoline.advance()
+        await box.child.advance()
         assert [asyncio.current_task(), "outside"] == box.notes
 
     run(main())
@@ -226,13 +203,13 @@ def test_a_wait_can_be_ended_from_outside_and_resumed(run: Callable[[Any], Any])
         box = made(foreign)
         event = asyncio.Event()
         box.notes.append(event)
-        asyncio.get_running_loop().call_soon(box.trampoline.wake)
-        assert None is await box.trampoline.advance()
-        assert not box.trampoline.has_ended
-        box.trampoline.wake()
-        assert None is await box.trampoline.advance()
+        asyncio.get_running_loop().call_soon(box.child.wake)
+        assert None is await box.child.advance()
+        assert not box.child.has_ended
+        box.child.wake()
+        assert None is await box.child.advance()
         event.set()
-        assert "a" == await box.trampoline.advance()
+        assert "a" == await box.child.advance()
 
     run(main())
 
@@ -258,7 +235,7 @@ def test_a_cancellation_is_thrown_into_the_coroutine_first(run: Callable[[Any], 
         assert task.cancelled()
         assert box.notes[0].cancelled()
         assert "cancelled" == box.notes[1]
-        assert box.trampoline.has_ended
+        assert box.child.has_ended
 
     run(main())
 
@@ -306,7 +283,7 @@ def test_a_cancellation_reaches_a_coroutine_that_only_lets_the_loop_turn(run: Ca
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()
-        assert box.trampoline.has_ended
+        assert box.child.has_ended
 
     run(main())
 
@@ -350,10 +327,10 @@ def test_a_coroutine_that_fails_when_it_is_given_up_is_logged(
 
     async def main() -> None:
         box = made(foreign)
-        asyncio.get_running_loop().call_soon(box.trampoline.wake)
-        await box.trampoline.advance()
-        await box.trampoline.close(has_been_told=False)
-        assert box.trampoline.has_ended
+        asyncio.get_running_loop().call_soon(box.child.wake)
+        await box.child.advance()
+        await box.child.close(has_been_told=False)
+        assert box.child.has_ended
 
     with caplog.at_level(logging.ERROR):
         run(main())
@@ -417,9 +394,9 @@ def test_exceptions_come_out_as_they_are(run: Callable[[Any], Any]) -> None:
     async def main() -> None:
         box = made(foreign)
         with pytest.raises(LookupError) as raised:
-            await box.trampoline.advance()
+            await box.child.advance()
         assert "foreign" == raised.traceback[-1].name
-        assert box.trampoline.has_ended
+        assert box.child.has_ended
 
     run(main())
 
@@ -441,11 +418,11 @@ def test_closing_raises_in_a_paused_send_and_runs_clean_up(run: Callable[[Any], 
     async def main() -> None:
         box = made(foreign)
         if has_begun:
-            await box.trampoline.advance()
-        await box.trampoline.close(has_been_told=False)
-        await box.trampoline.close(has_been_told=False)
+            await box.child.advance()
+        await box.child.close(has_been_told=False)
+        await box.child.close(has_been_told=False)
         assert (["OSError", "cleaned up"] if has_begun else []) == box.notes
-        assert box.trampoline.has_ended
+        assert box.child.has_ended
 
     run(main())
 
@@ -466,8 +443,8 @@ def test_closing_tells_tasks_of_the_coroutine_too(run: Callable[[Any], Any]) -> 
 
     async def main() -> None:
         box = made(foreign)
-        assert "a" == await box.trampoline.advance()
-        await box.trampoline.close(has_been_told=True)
+        assert "a" == await box.child.advance()
+        await box.child.close(has_been_told=True)
         assert ["child"] == box.notes
 
     run(main())
@@ -490,10 +467,10 @@ def test_closing_cancels_what_waits_unless_it_has_been_told(run: Callable[[Any],
         box = made(foreign)
         event = asyncio.Event()
         box.notes.append(event)
-        asyncio.get_running_loop().call_soon(box.trampoline.wake)
-        await box.trampoline.advance()
+        asyncio.get_running_loop().call_soon(box.child.wake)
+        await box.child.advance()
         asyncio.get_running_loop().call_soon(event.set)
-        await box.trampoline.close(has_been_told=has_been_told)
+        await box.child.close(has_been_told=has_been_told)
         assert ["by itself" if has_been_told else "cancelled"] == box.notes
 
     run(main())
@@ -516,10 +493,10 @@ def test_a_coroutine_that_goes_on_sending_is_given_up(
 
     async def main() -> None:
         box = made(foreign)
-        await box.trampoline.advance()
-        await box.trampoline.close(has_been_told=False)
+        await box.child.advance()
+        await box.child.close(has_been_told=False)
         assert 2 <= len(box.notes) <= module.MAX_REFUSED_COUNT + 1
-        assert box.trampoline.has_ended
+        assert box.child.has_ended
 
     with caplog.at_level(logging.ERROR):
         run(main())
@@ -541,8 +518,8 @@ def test_a_task_that_goes_on_sending_lets_the_loop_turn(run: Callable[[Any], Any
 
     async def main() -> None:
         box = made(foreign)
-        await box.trampoline.advance()
-        await box.trampoline.close(has_been_told=True)
+        await box.child.advance()
+        await box.child.close(has_been_told=True)
         assert {type(closed_error())} == set(box.notes)
         assert module.MAX_REFUSED_COUNT + 3 == len(box.notes)
 
@@ -568,8 +545,8 @@ def test_an_exception_of_the_clean_up_is_logged(run: Callable[[Any], Any], caplo
     async def main() -> None:
         for foreign in (turns, fails):
             box = made(foreign)
-            await box.trampoline.advance()
-            await box.trampoline.close(has_been_told=False)
+            await box.child.advance()
+            await box.child.close(has_been_told=False)
 
     with caplog.at_level(logging.ERROR):
         run(main())
@@ -590,11 +567,11 @@ def test_a_cancellation_that_came_while_it_was_paused_is_thrown_in_when_it_is_cl
         box = made(foreign)
 
         async def consume() -> None:
-            await box.trampoline.advance()
+            await box.child.advance()
             try:
                 await asyncio.Event().wait()
             finally:
-                await box.trampoline.close(has_been_told=False)
+                await box.child.close(has_been_told=False)
 
         task = asyncio.create_task(consume())
         await asyncio.sleep(0)
@@ -617,13 +594,13 @@ def test_a_cancellation_during_the_closing_goes_on(run: Callable[[Any], Any]) ->
 
     async def main() -> None:
         box = made(foreign)
-        await box.trampoline.advance()
-        task = asyncio.create_task(box.trampoline.close(has_been_told=False))
+        await box.child.advance()
+        task = asyncio.create_task(box.child.close(has_been_told=False))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()
-        assert box.trampoline.has_ended
+        assert box.child.has_ended
 
     run(main())
 
@@ -639,16 +616,16 @@ def test_trampolines_nest(run: Callable[[Any], Any]) -> None:
 
     async def middle(box: Box) -> None:
         inner = made(lambda inner: innermost(inner, box))
-        while (piece := await inner.trampoline.advance()) is not None:
+        while (piece := await inner.child.advance()) is not None:
             box.notes.append(piece)
 
     async def main() -> None:
         outer = made(middle)
-        assert "to the outer" == await outer.trampoline.advance()
-        asyncio.get_running_loop().call_soon(outer.trampoline.wake)
-        assert None is await outer.trampoline.advance()
-        assert None is await outer.trampoline.advance()
-        assert outer.trampoline.has_ended
+        assert "to the outer" == await outer.child.advance()
+        asyncio.get_running_loop().call_soon(outer.child.wake)
+        assert None is await outer.child.advance()
+        assert None is await outer.child.advance()
+        assert outer.child.has_ended
         assert ["to the inner", "again"] == outer.notes
 
     run(main())
@@ -673,7 +650,7 @@ def test_what_is_driven_ends_with_a_driver_that_is_closed(seconds: int) -> None:
 
     box = asyncio.run(main())
     assert ["closed"] == box.notes
-    assert box.trampoline.has_ended
+    assert box.child.has_ended
 
 
 def test_what_wants_to_know_is_called_before_each_wait(run: Callable[[Any], Any]) -> None:
@@ -685,10 +662,10 @@ def test_what_wants_to_know_is_called_before_each_wait(run: Callable[[Any], Any]
 
     async def main() -> None:
         box = made(foreign)
-        box.trampoline.on_wait = lambda: box.notes.append("waits")
-        await box.trampoline.advance()
+        box.child.on_wait = lambda: box.notes.append("waits")
+        await box.child.advance()
         assert [] == box.notes
-        await box.trampoline.advance()
+        await box.child.advance()
         assert ["waits"] == box.notes
 
     run(main())
