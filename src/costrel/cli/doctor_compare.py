@@ -6,6 +6,7 @@ body. Each part has a module of its own; here is what an answer is, and which wa
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 
 from costrel.cli.doctor_cookies import compare_cookies
@@ -106,10 +107,9 @@ def _compare_bodies(old: Answer, new: Answer, ignored: Ignored) -> list[Differen
         return [Difference("body", "", "changed", _size(old, old_type), _size(new, new_type))]
     if old.content and new.content and not (_is_coded(old) or _is_coded(new)):
         if _is_json(old_type) and _is_json(new_type):
-            try:
+            # What says that it is JSON and is none is compared as a text.
+            with contextlib.suppress(ValueError):
                 return compare_json(parse_json(old.content), parse_json(new.content), ignored)
-            except ValueError:
-                pass  # what says that it is JSON and is none is a text
         elif old_type == HTML and new_type == HTML:
             return compare_texts(html_lines(_text(old)), html_lines(_text(new)), ignored)
         if _is_text(old_type) and _is_text(new_type):

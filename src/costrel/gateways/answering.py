@@ -12,13 +12,24 @@ from costrel.execution import LoopState
 from costrel.http import decode_path, encode_path
 from costrel.messages import Application, Request, StartupVariables, emit_finished
 
-__all__ = ["INTERNAL_ERROR", "MALFORMED_HEAD", "EndedExchange", "RunningApplication", "emit_end", "raw_form"]
+__all__ = [
+    "INTERNAL_ERROR",
+    "MALFORMED_HEAD",
+    "WITHOUT_CONTENT",
+    "EndedExchange",
+    "RunningApplication",
+    "emit_end",
+    "raw_form",
+]
 
 INTERNAL_ERROR = b"Something went wrong on our side."
 """The answer when the application could not make any."""
 
 MALFORMED_HEAD = b"The request target or the Host field is malformed."
 """The answer to a head of which no request can be made."""
+
+WITHOUT_CONTENT = frozenset({204, 205, 304})
+"""The statuses whose answers have no content, whatever a handler returned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from asyncio import get_running_loop
 from collections.abc import Coroutine
 
 from costrel.errors import ClientDisconnected, HTTPError
-from costrel.gateways.answering import INTERNAL_ERROR, MALFORMED_HEAD, emit_end, raw_form
+from costrel.gateways.answering import INTERNAL_ERROR, MALFORMED_HEAD, WITHOUT_CONTENT, emit_end, raw_form
 from costrel.gateways.asgi_channel import ASGIChannel
 from costrel.gateways.asgi_exchange import ASGIExchange, FieldLine
 from costrel.gateways.asgi_fields import KnownFields
@@ -41,7 +41,6 @@ __all__ = ["ASGIGateway"]
 
 logger: logging.Logger = logging.getLogger("costrel.gateway")
 
-_WITHOUT_CONTENT = frozenset({204, 205, 304})
 _LENGTHS = tuple((b"content-length", b"%d" % size) for size in range(1024))
 
 
@@ -110,7 +109,7 @@ class ASGIGateway:
                 and response.own_headers is None
                 and request.method != "HEAD"
                 and status_code >= 200
-                and status_code not in _WITHOUT_CONTENT
+                and status_code not in WITHOUT_CONTENT
                 and not request.is_websocket
                 and not exchange.is_gone
             ):

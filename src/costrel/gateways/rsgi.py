@@ -17,7 +17,7 @@ import time
 from typing import cast
 
 from costrel.errors import ClientDisconnected, HTTPError
-from costrel.gateways.answering import INTERNAL_ERROR, MALFORMED_HEAD, emit_end, raw_form
+from costrel.gateways.answering import INTERNAL_ERROR, MALFORMED_HEAD, WITHOUT_CONTENT, emit_end, raw_form
 from costrel.gateways.asgi_fields import KnownFields
 from costrel.gateways.asgi_lifespan import RunningLoops
 from costrel.gateways.rsgi_exchange import RSGIExchange, text_fields
@@ -42,7 +42,6 @@ __all__ = ["RSGIGateway"]
 
 logger: logging.Logger = logging.getLogger("costrel.gateway")
 
-_WITHOUT_CONTENT = frozenset({204, 205, 304})
 _MAX_KEPT = 100
 
 
@@ -139,7 +138,7 @@ class RSGIGateway:
             and response.own_headers is None
             and request.method != "HEAD"
             and status_code >= 200
-            and status_code not in _WITHOUT_CONTENT
+            and status_code not in WITHOUT_CONTENT
             and not exchange.is_gone
         ):
             # The usual answer, in one go; the server adds its length.
