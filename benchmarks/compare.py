@@ -20,6 +20,7 @@ from pathlib import Path
 import carrying
 import import_time
 import in_process
+import layer_stack
 import many_routes
 import thread_handover
 import websocket_echo
@@ -37,7 +38,7 @@ from harness.serving import DidNotStart
 from harness.tables import table_of
 from report import RESULTS, publish, refresh
 
-EXTRAS = ("in_process", "routing", "imports", "memory", "handover", "websocket", "carrying")
+EXTRAS = ("in_process", "routing", "imports", "memory", "handover", "websocket", "carrying", "layers")
 UNFINISHED = RESULTS / "unfinished.local.json"
 
 
@@ -119,6 +120,11 @@ class Comparison:
         self.record.carrying, missing = carrying.measure(self._environments, self._round_count, self._seconds)
         self.record.left_out += missing
 
+    def layers(self) -> None:
+        """Measure the usual layers."""
+        self.record.layers, missing = layer_stack.measure_stack(self._environments, self._round_count, self._seconds)
+        self.record.left_out += missing
+
 
 def names(text: str, known: tuple[str, ...], what: str) -> list[str]:
     """Read a list of names; all when it is empty.
@@ -159,6 +165,7 @@ def main() -> int:
         "handover": comparison.handover,
         "websocket": comparison.websocket,
         "carrying": comparison.carrying,
+        "layers": comparison.layers,
     }
     for name, run in extras.items():
         if name in parts:

@@ -42,6 +42,7 @@ _TITLES = {
     "handover": "Hand-over to threads",
     "websocket": "WebSockets",
     "carrying": "Applications of others, mounted",
+    "layers": "The usual layers",
     "left_out": "Who is missing",
     "versions": "Versions",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 from dataclasses import dataclass
@@ -9,18 +10,19 @@ from dataclasses import dataclass
 from harness.cases import Case
 from harness.serving import Server
 
-__all__ = ["Answer", "differences", "fetch"]
+__all__ = ["Answer", "difference", "differences", "fetch"]
 
 TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """What came back; the content is decoded."""
 
     status_code: int
     media_type: str
     content: bytes
+    set_cookie: str = ""
 
 
 def fetch(server: Server, case: Case, body: bytes | None = None) -> Answer:
@@ -30,7 +32,10 @@ def fetch(server: Server, case: Case, body: bytes | None = None) -> Answer:
         connection.request(case.method, case.path, body or case.body or None, dict(case.fields))
         response = connection.getresponse()
         media_type = (response.getheader("content-type") or "").partition(";")[0].strip().lower()
-        return Answer(response.status, media_type, response.read())
+        content = response.read()
+        if response.getheader("content-encoding") == "gzip":
+            content = gzip.decompress(content)
+        return Answer(response.status, media_type, content, response.getheader("set-cookie") or "")
     finally:
         connection.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CARRIED", "CONTENDERS", "FLOOR", "OURS", "Contender"]
+__all__ = ["CARRIED", "CONTENDERS", "FLOOR", "LAYERED", "OURS", "Contender"]
 
 Home = Literal["ours", "python", "node"]
 
@@ -149,3 +149,27 @@ CARRIED = {
     )
 }
 """Applications of others, mounted in ours and on the servers they would have otherwise."""
+
+LAYERED = {
+    contender.name: contender
+    for contender in (
+        Contender(
+            "layered_costrel",
+            "Costrel",
+            "ours",
+            f"{_COSTREL.replace('peers.costrel', 'peers.layered_costrel')}",
+            ("costrel",),
+        ),
+        on_uvicorn("layered_starlette", "Starlette, slowapi, uvicorn", "starlette", "slowapi", "itsdangerous"),
+        on_node(
+            "layered_fastify",
+            "Fastify and its plugins, Node",
+            "fastify",
+            "@fastify/compress",
+            "@fastify/cors",
+            "@fastify/rate-limit",
+            "@fastify/secure-session",
+        ),
+    )
+}
+"""The same stack of layers around the same answer."""

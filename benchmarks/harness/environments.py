@@ -86,7 +86,7 @@ class Environments:
         self._node.mkdir(parents=True, exist_ok=True)
         state = hashlib.sha256(b"".join((_PEERS / name).read_bytes() for name in _NODE_FILES[:2])).hexdigest()
         # A module is looked for beside the file that imports it, so the files go where the modules are.
-        for path in (*(_PEERS / name for name in _NODE_FILES), *(_PEERS / f"{peer.name}.mjs" for peer in peers)):
+        for path in (*(_PEERS / name for name in _NODE_FILES), *_PEERS.glob("*.mjs")):
             shutil.copy(path, self._node)
         stamp = self._node / "installed"
         if stamp.exists() and stamp.read_text() == state:

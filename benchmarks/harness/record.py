@@ -84,6 +84,7 @@ class Record(msgspec.Struct):
         handover: lines about the hand-over to threads.
         websocket: by contender, each round's CPU microseconds of a message that is echoed.
         carrying: by case and contender, each round's figures of applications that are mounted, and beside that.
+        layers: by contender, each round's figures of the usual layers around one answer.
     """
 
     about: About
@@ -97,6 +98,7 @@ class Record(msgspec.Struct):
     handover: list[Handover] = []
     websocket: dict[str, list[float]] = {}
     carrying: dict[str, dict[str, list[Measured]]] = {}
+    layers: dict[str, list[Measured]] = {}
 
 
 class Profile(msgspec.Struct):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import sub
 
 from harness.cases import CASES
-from harness.contenders import CARRIED, CONTENDERS, FLOOR, OURS
+from harness.contenders import CARRIED, CONTENDERS, FLOOR, LAYERED, OURS
 from harness.load import Measured
 from harness.record import Record
 from harness.spread import Spread, ratios, spread_of
@@ -211,6 +211,21 @@ def carrying(record: Record) -> str:
     return markdown(["CPU µs per request", "mounted", "uvicorn, or gunicorn gthread", "ratio"], rows)
 
 
+def layers(record: Record) -> str:
+    """Write what the usual layers cost, ours beside those of others."""
+    found = {name: [each.cpu_us for each in rounds] for name, rounds in record.layers.items()}
+    ours = found.get("layered_costrel")
+    rows = [
+        [
+            LAYERED[name].title,
+            with_spread(spread_of(costs)),
+            with_spread(spread_of(ratios(ours, costs))) if ours else "",
+        ]
+        for name, costs in sorted(found.items(), key=lambda pair: spread_of(pair[1]).median)
+    ]
+    return markdown(["CPU µs per request", "CORS, gzip, session, limit", "Costrel to it"], rows)
+
+
 def left_out(record: Record) -> str:
     """Write who is missing, where, and why."""
     if not record.left_out:
@@ -253,6 +268,7 @@ NAMES = {
     "handover": handover,
     "websocket": websocket,
     "carrying": carrying,
+    "layers": layers,
     "left_out": left_out,
     "versions": versions,
 }
