@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from costrel import request as current_request
 from costrel.app import App, Blueprint
 from costrel.errors import ConfigurationError
 from costrel.layers import RequestID
@@ -164,3 +165,20 @@ def test_it_describes_itself() -> None:
     )
     assert ("x-request-id",) == RequestID(trust=True).describe().request_headers
     assert "RequestID('x-request-id', trust=False)" == repr(RequestID())
+
+
+@pytest.mark.capability("C037")
+def test_a_call_to_another_service_passes_it_on() -> None:
+    """Whoever makes the call finds it without being given the request, in another thread too."""
+    other = app_with(RequestID(trust=True))
+
+    def call_other() -> str:
+        with other.test_client() as client:
+            return client.get("/", headers={"x-request-id": current_request.id}).text
+
+    app = app_with(RequestID())
+    app.add_route("/calls", call_other, name="calls")
+    with app.test_client() as client:
+        response = client.get("/calls")
+
+    assert response.text == response.headers["x-request-id"]
