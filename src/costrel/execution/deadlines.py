@@ -8,9 +8,11 @@ cancellation that somebody else asked for is never mistaken for ours.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextvars import Context
-from typing import TypeVar
+from functools import partial
+from types import coroutine as coroutine_function
+from typing import TypeVar, cast
 
 from costrel.execution.claim import Claim, Outcome
 
@@ -45,6 +47,11 @@ async def run_with_deadline(
             instead of the cancellation is its ``__cause__``.
         asyncio.CancelledError: the task was cancelled by somebody else, before, after or together with the deadline.
     """
+    # PERF: who answers without waiting needs no timer: saves 2.4 µs (benchmarks/layer_costs.py, 3.11)
+    try:
+        waited_for = coroutine.send(None)
+    except StopIteration as end:
+        return cast("_T", end.value)
     task = asyncio.current_task(loop)
     if task is None:
         coroutine.close()
@@ -61,7 +68,7 @@ async def run_with_deadline(
     # In a context of its own: a cancelled timer may be kept until it is due, and the request's context with it.
     timer = loop.call_at(at, expire, context=Context())
     try:
-        value = await coroutine
+        value = await _go_on(coroutine, waited_for)
     except asyncio.CancelledError as error:
         # Our own cancellation is taken off the count; if more are left, somebody else wants the task to end.
         if has_expired and task.uncancel() <= cancelling_before:
@@ -82,6 +89,25 @@ async def run_with_deadline(
         task.uncancel()
         raise DeadlineExceeded
     return value
+
+
+@coroutine_function
+def _go_on(coroutine: Coroutine[object, object, _T], waited_for: object) -> Generator[object, object, _T]:
+    """Await the rest of a coroutine that waits for something already."""
+    while True:
+        try:
+            value = yield waited_for
+        except GeneratorExit:
+            coroutine.close()
+            raise
+        except BaseException as error:
+            step = partial(coroutine.throw, error)
+        else:
+            step = partial(coroutine.send, value)
+        try:
+            waited_for = step()
+        except StopIteration as end:
+            return cast("_T", end.value)
 
 
 def cancel_claimed(task: asyncio.Task[object], claim: Claim) -> bool:

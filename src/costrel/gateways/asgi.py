@@ -35,6 +35,7 @@ from costrel.messages import (
     run_late_work,
     run_response_callbacks,
     send_response,
+    sendable_lines,
 )
 
 __all__ = ["ASGIGateway"]
@@ -104,9 +105,10 @@ class ASGIGateway:
                 response = await run_response_callbacks(request, response)
             body = response.body
             status_code = response.status_code
+            own = response.own_headers
             if (
                 type(body) is bytes
-                and response.own_headers is None
+                and (own is None or (not response.needs_resolving and sendable_lines(own.raw)))
                 and request.method != "HEAD"
                 and status_code >= 200
                 and status_code not in WITHOUT_CONTENT
@@ -114,7 +116,10 @@ class ASGIGateway:
                 and not exchange.is_gone
             ):
                 # The usual answer, with its length, in one go.
-                fields = self._heads.get(response.plain_media_type) or self._fields_of(response.plain_media_type)
+                if own is None:
+                    fields = self._heads.get(response.plain_media_type) or self._fields_of(response.plain_media_type)
+                else:
+                    fields = own.raw
                 size = len(body)
                 # Before it is sent: servers report a disconnect to whoever listens as soon as they have the last piece.
                 exchange.is_complete = True

@@ -68,7 +68,7 @@ class Guard:
             ClientDisconnected: the client left, and the handler was cancelled for it.
         """
         try:
-            response = await self._run(request, core, argument)
+            response = await (self._run if self._cancels else self._with_deadline)(request, core, argument)
         except (DeadlineExceeded, RequestAbandoned):
             pass
         else:
@@ -80,8 +80,6 @@ class Guard:
         )
 
     async def _run(self, request: Request, core: Core, argument: object) -> Response:
-        if not self._cancels:
-            return await self._with_deadline(request, core, argument)
         task = cast("asyncio.Task[object]", asyncio.current_task())
         cancelling_before = task.cancelling()
         if request.exchange.is_disconnected:
@@ -105,12 +103,12 @@ class Guard:
         return response
 
     @staticmethod
-    async def _with_deadline(request: Request, core: Core, argument: object) -> Response:
+    def _with_deadline(request: Request, core: Core, argument: object) -> Awaitable[Response]:
         at = request.deadline_at
-        if at is None:
-            return cast("Response", await core(request, argument))
-        loop = request.exchange.loop_state.loop
-        return cast("Response", await run_with_deadline(request.claim, loop, at, core(request, argument)))
+        answer = core(request, argument)
+        if at is not None:
+            answer = run_with_deadline(request.claim, request.exchange.loop_state.loop, at, answer)
+        return cast("Awaitable[Response]", answer)
 
 
 async def watched_hop(

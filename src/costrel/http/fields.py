@@ -105,6 +105,8 @@ _KNOWN_NAMES: Mapping[str, bytes] = MappingProxyType(
     {spelling: name.lower().encode("ascii") for name in _COMMON_NAMES.split() for spelling in (name, name.lower())}
 )
 
+_KNOWN_LINES = frozenset(_KNOWN_NAMES.values())
+
 _search_refused_byte = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
@@ -134,6 +136,8 @@ def field_name(value: str | bytes) -> bytes:
         # SECURITY: a character outside ASCII becomes `?`, which is in no token, so nothing can be folded into a name.
         name = value.encode("ascii", "replace").lower()
     elif isinstance(value, bytes):
+        if value in _KNOWN_LINES:
+            return value
         name = value.lower()
     else:
         raise TypeError(f"a field name is `str` or `bytes`, not `{type(value).__name__}`")

@@ -55,6 +55,8 @@ class ConditionalGet:
             body = response.body
             if type(body) is not bytes:
                 return response
+            if response.has_plain_head and (not body or len(body) > max_bytes):
+                return response
             headers = response.headers
             tag = response.etag
             if tag is None and body and len(body) <= max_bytes and "no-store" not in headers.get("cache-control", ""):

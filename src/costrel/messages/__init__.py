@@ -29,6 +29,7 @@ from costrel.messages.framing import (
     check_block,
     frame_response,
     own_fields,
+    sendable_lines,
 )
 from costrel.messages.json_body import JSONReader, check_json_shape, decode_json, is_bounded_type, is_json_media_type
 from costrel.messages.limits import DEFAULT_LIMITS, MessageLimits
@@ -52,6 +53,7 @@ from costrel.messages.response import (
 from costrel.messages.restating import forget_parsed, read_again_from
 from costrel.messages.room import Room
 from costrel.messages.route_options import OnFail, RouteOptions, TextAs
+from costrel.messages.schedule_options import ScheduleOptions
 from costrel.messages.sending import (
     ResponseSink,
     emit_finished,
@@ -117,6 +119,7 @@ __all__ = [
     "Room",
     "RouteOptions",
     "RouteView",
+    "ScheduleOptions",
     "ServerSentEvent",
     "SessionKeeper",
     "SessionView",
@@ -165,5 +168,6 @@ __all__ = [
     "run_response_callbacks",
     "send_file",
     "send_response",
+    "sendable_lines",
     "switching_response",
 ]

@@ -10,6 +10,7 @@ Spec: RFC 9112 §6.3; RFC 9110 §8.6, §15.3.6, §15.4.5.
 from __future__ import annotations
 
 from enum import IntEnum
+from itertools import chain
 from typing import NamedTuple
 
 from costrel.http import has_no_content
@@ -23,6 +24,7 @@ __all__ = [
     "check_block",
     "frame_response",
     "own_fields",
+    "sendable_lines",
 ]
 
 FieldLine = tuple[bytes, bytes]
@@ -101,6 +103,17 @@ def own_fields(response: Response) -> list[FieldLine]:
     if response.has_plain_head:
         return head_fields(response.plain_media_type)
     return [line for line in response.headers.raw if line[0] not in TRANSPORT_FIELDS]
+
+
+def sendable_lines(fields: list[FieldLine]) -> bool:
+    """Whether header fields may go out as they are: none belongs to whoever frames them, none would split the head.
+
+    What is refused here is looked at line by line, by `own_fields` and `check_block`.
+    """
+    if not TRANSPORT_FIELDS.isdisjoint(dict(fields)):
+        return False
+    block = b"".join(chain.from_iterable(fields))
+    return not (b"\n" in block or b"\r" in block or b"\0" in block)
 
 
 def check_block(block: bytes, line_count: int) -> None:

@@ -13,7 +13,7 @@ What it says is in two modules below: the head in `head_values.py`, the body in 
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol, cast
@@ -133,7 +133,7 @@ class Request(ContentValues):
     user: Any
     _client: tuple[str, int] | None
     _g: Any
-    _id: str
+    _id: str | None
     _state: State
 
     def __init__(
@@ -177,6 +177,7 @@ class Request(ContentValues):
         self.path_params = {}
         self._claim: Claim | None = None
         self._client = _PEER
+        self._id = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
@@ -226,11 +227,10 @@ class Request(ContentValues):
     @property
     def id(self) -> str:
         """An identifier of this request for logs and error pages, 16 hexadecimal digits unless a layer sets it."""
-        try:
-            return self._id
-        except AttributeError:
-            self._id = made = secrets.token_hex(8)
-            return made
+        known = self._id
+        if known is None:
+            known = self._id = os.urandom(8).hex()
+        return known
 
     @id.setter
     def id(self, value: str) -> None:
@@ -239,10 +239,7 @@ class Request(ContentValues):
     @property
     def known_id(self) -> str | None:
         """The identifier if it was set or asked for; nobody can know another one, and none is made here."""
-        try:
-            return self._id
-        except AttributeError:
-            return None
+        return self._id
 
     @property
     def blueprint(self) -> str:

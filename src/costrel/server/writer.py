@@ -25,6 +25,7 @@ from costrel.messages import (
     frame_response,
     head_fields,
     own_fields,
+    sendable_lines,
 )
 from costrel.server.exchange import NativeExchange
 from costrel.server.framing import INTERNAL_ERROR, refusal_bytes
@@ -123,6 +124,8 @@ class HeadCache:
         start = self._status_lines.get(response.status_code) or self._status_line(response.status_code)
         if start is None or size_bytes > _JOINED_BODY_BYTES or response.needs_resolving:
             return None
+        if fields and sendable_lines(fields):
+            return b"%b%b\r\n%bcontent-length: " % (start, b"\r\n".join(map(b": ".join, fields)), self.date_line)
         lines = []
         for line in fields:
             name = line[0]
