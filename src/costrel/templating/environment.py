@@ -1,7 +1,7 @@
 """The Jinja environment of one application: what templates can name, what is escaped, how they are found.
 
-With `loading` the only module that imports Jinja. There is no bytecode cache: compiled templates stay in memory. (One
-in a shared folder lets another user of the machine plant code, CVE-2014-1402.)
+With the modules that it imports all that imports Jinja. There is no bytecode cache: compiled templates stay in memory.
+(One in a shared folder lets another user of the machine plant code, CVE-2014-1402.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from jinja2.utils import missing
 
 from costrel.errors import OutsideRequest
 from costrel.messages import Request, current_request, encode_json
+from costrel.templating.fragments import compile_fragment
 from costrel.templating.loading import FolderLoader, MissingTemplate
+from costrel.templating.streaming import find_names
+from costrel.templating.trans_blocks import BLOCK_FUNCTIONS, TransBlocks
+from costrel.templating.translating import gettext, ngettext, npgettext, pgettext
 
 __all__ = ["PageEnvironment", "is_escaped"]
 
@@ -79,9 +83,15 @@ class PageEnvironment(Environment):
             auto_reload=debug,
             trim_blocks=trim_blocks,
             lstrip_blocks=lstrip_blocks,
-            extensions=list(jinja_extensions),
+            extensions=[TransBlocks, *jinja_extensions],
         )
+        self._fragments: dict[tuple[str, str], Template] = {}
+        self._names: dict[str, frozenset[str] | None] = {}
         self.globals["url_for"] = _url_for
+        # SECURITY: Jinja's newer style takes every text that is translated for markup, a client's too. Here a call is
+        # a value like any other and is escaped.
+        self.globals.update(gettext=gettext, ngettext=ngettext, pgettext=pgettext, npgettext=npgettext, _=gettext)
+        self.globals.update(BLOCK_FUNCTIONS)
         self.policies["json.dumps_function"] = _dump_json
         self.policies["json.dumps_kwargs"] = {}
 
@@ -97,6 +107,35 @@ class PageEnvironment(Environment):
             except MissingTemplate:
                 continue
         raise MissingTemplate(names, self.loader)
+
+    def find_fragment(self, names: Sequence[str], fragment: str) -> Template:
+        """Return one block of the first of several templates that exists, as a template of its own.
+
+        Raises:
+            MissingTemplate: none does.
+            ProgrammerError: COS-TEMPLATE-004, it has no such block.
+        """
+        for name in names:
+            known = self._fragments.get((name, fragment))
+            if known is not None and (not self.auto_reload or known.is_up_to_date):
+                return known
+            try:
+                source, filename, uptodate = self.loader.get_source(self, name)
+            except MissingTemplate:
+                continue
+            found = compile_fragment(self, name, fragment, source, filename, uptodate)
+            self._fragments[name, fragment] = found
+            return found
+        raise MissingTemplate(names, self.loader)
+
+    def names_of(self, template: Template) -> frozenset[str] | None:
+        """Return what a template and all it refers to look up by name, `None` when that cannot be told."""
+        name = template.name
+        if name is None or self.auto_reload:
+            return find_names(self, name)
+        if name not in self._names:
+            self._names[name] = find_names(self, name)
+        return self._names[name]
 
     @staticmethod
     def of_request(request: Request, context: Mapping[str, object]) -> dict[str, object]:

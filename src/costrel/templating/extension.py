@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from costrel.errors import Mistake, ProgrammerError
 from costrel.messages import AppSetup, Request
 from costrel.templating.naming import NameTable
+from costrel.templating.translating import settle_locale
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -121,9 +122,18 @@ class Templates:
         self.global_.move_to(environment.globals)
         return environment
 
-    def render(self, request: Request, template: str | Sequence[str], context: Mapping[str, object]) -> str:
-        """Render a template for a request; see `costrel.templating.render`."""
-        return self._render(request, self._find(template), context)
+    def render(
+        self,
+        request: Request,
+        template: str | Sequence[str],
+        context: Mapping[str, object],
+        fragment: str | None = None,
+    ) -> str:
+        """Render a template, or one block of it, for a request; see `costrel.templating.render`."""
+        if fragment is None:
+            return self._render(request, self._find(template), context)
+        names = [template] if isinstance(template, str) else template
+        return self._render(request, self.environment.find_fragment(names, fragment), context)
 
     def render_string(self, request: Request, source: str, context: Mapping[str, object]) -> str:
         """Render text as a template for a request; see `costrel.templating.render_string`."""
@@ -133,11 +143,21 @@ class Templates:
         self, request: Request, template: str | Sequence[str], context: Mapping[str, object]
     ) -> Iterator[str]:
         """Find a template now and render it piece by piece; see `costrel.templating.stream_render`."""
-        found = self._find(template)
-        return self._iter_pieces(request, found, self._context(request, context))
+        from costrel.templating.streaming import prepare_names
 
-    def _iter_pieces(self, request: Request, template: Template, context: dict[str, object]) -> Iterator[str]:
-        yield from template.generate(self.environment.of_request(request, context))
+        found = self._find(template)
+        whole = self._context(request, context)
+        environment = self.environment
+        settle_locale(request)
+        prepared = prepare_names(request, environment.names_of(found), whole, environment.globals)
+        return self._iter_pieces(request, found, whole, prepared)
+
+    def _iter_pieces(
+        self, request: Request, template: Template, context: dict[str, object], prepared: Mapping[str, object]
+    ) -> Iterator[str]:
+        from costrel.templating.streaming import iter_joined
+
+        yield from iter_joined(template.generate(self.environment.of_request(request, {**context, **prepared})))
         request.app.emit("template_rendered", {"template": template, "context": context})
 
     def _render(self, request: Request, template: Template, context: Mapping[str, object]) -> str:

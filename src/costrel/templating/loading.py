@@ -17,6 +17,9 @@ from costrel.http import safe_relative_path
 
 __all__ = ["FolderLoader", "MissingTemplate"]
 
+OWN_FOLDER = Path(__file__).parent / "macros"
+"""Macros that come with this room, as ``costrel/…``; a folder of the application that has the name wins."""
+
 _MAX_NAMES = 1000
 _MAX_SHOWN = 200
 
@@ -70,7 +73,7 @@ class FolderLoader(BaseLoader):
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         """Return the text of a template, its file, and a function that tells whether that is still the same."""
         if safe_relative_path(template) is not None:
-            for folder in self.find_folders():
+            for folder in (*self.find_folders(), OWN_FOLDER):
                 path = folder / template
                 try:
                     modified = path.stat().st_mtime_ns
@@ -81,7 +84,7 @@ class FolderLoader(BaseLoader):
         raise MissingTemplate([template], self)
 
     def list_templates(self) -> list[str]:
-        """Return the names of all templates, at most a thousand."""
+        """Return the names of all templates of the application, at most a thousand."""
         found: set[str] = set()
         for folder in self.find_folders():
             for path in folder.rglob("*"):

@@ -16,12 +16,13 @@ from costrel.templating.extension import Templates
 __all__ = ["render", "render_string", "stream_render"]
 
 
-def render(template: str | Sequence[str], /, **context: object) -> str:
-    """Render a template to a page.
+def render(template: str | Sequence[str], /, *, fragment: str | None = None, **context: object) -> str:
+    """Render a template to a page, or to one part of it.
 
     Args:
         template: its name, relative to a folder of templates, with ``/`` between folders; of several names the first
             that exists is taken.
+        fragment: the name of a block of it, which is then all that is rendered; the layout is left out.
         context: what it can name, besides `request`, `session`, `g`, `current_app`, the globals and what the context
             processors add; a name given here wins.
 
@@ -32,10 +33,11 @@ def render(template: str | Sequence[str], /, **context: object) -> str:
     Raises:
         jinja2.TemplateNotFound: no folder has it; the message lists the folders.
         jinja2.TemplateSyntaxError: it cannot be compiled.
+        ProgrammerError: COS-TEMPLATE-004, it has no block of the name `fragment`.
         OutsideRequest: there is neither a request nor an ``app.app_context()``.
     """
     request = _current("render")
-    return _templates_of(request).render(request, template, context)
+    return _templates_of(request).render(request, template, context, fragment)
 
 
 def render_string(source: str, /, **context: object) -> str:
@@ -59,8 +61,9 @@ def render_string(source: str, /, **context: object) -> str:
 def stream_render(template: str | Sequence[str], /, **context: object) -> StreamResponse:
     """Render a template while it is sent, so that the first bytes leave before the last row was made.
 
-    What follows the first piece can no longer change the status; a failure there breaks the response off. The session
-    cannot be touched after the first piece either.
+    What follows the first piece can no longer change the status; a failure there breaks the response off. `request`,
+    `g` and `current_app` are what they were; a session that the template names is read before the head is sent, and is
+    read-only in it. When the client leaves, the template and the generators in it are closed.
 
     Args:
         template: as for `render`.
