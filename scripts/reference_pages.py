@@ -39,6 +39,7 @@ ROOMS = {
     "REQUEST": "Requests and their bodies",
     "RESPONSE": "Responses",
     "ROUTE": "Routes and patterns",
+    "SCHEDULE": "Work by the clock",
     "SERVER": "The server",
     "SESSION": "Sessions",
     "STATIC": "Static files",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import click
 
     from costrel.app.mounting import Mount
+    from costrel.app.scheduling_start import Schedule
     from costrel.execution import LoopState
     from costrel.gateways import (
         ASGIGateway,
@@ -208,6 +209,7 @@ class App(Assembly):
         try:
             async with self._started(loop_state):
                 loop_state.base_context = copy_context()
+                schedule = self._schedule(loop_state)
                 if watchdog is not None:
                     watchdog.start(loop_state.loop)
                 try:
@@ -216,6 +218,8 @@ class App(Assembly):
                     self._announce_stop()
                     loop_state.begin_stopping()
                 await loop_state.supervisor.drain(loop_state.settings.graceful_timeout_seconds)
+                if schedule is not None:
+                    await schedule.aclose()
         finally:
             if watchdog is not None:
                 watchdog.stop()
@@ -256,6 +260,15 @@ class App(Assembly):
         except Exception as error:
             error.add_note(f"It happened while the mount `{mount.name}` at `{mount.path}` ({mount.where}) was started.")
             raise
+
+    def _schedule(self, loop_state: LoopState) -> Schedule | None:
+        """Prepare what is run by the clock, here and in mounted applications; `None` when there is nothing."""
+        apps = [app for app in self._all_apps() if app.scheduled]
+        if not apps:
+            return None
+        from costrel.app.scheduling_start import Schedule
+
+        return Schedule(apps, loop_state)
 
     def _announce_stop(self) -> None:
         """Tell the listeners of this application and of those mounted in it that the end begins."""

@@ -1,7 +1,8 @@
-"""Putting an application together: what an app records beyond routes, and the build that ends it.
+"""Putting an application together: its parts, its extensions, and the build that ends it.
 
-`Assembly` is the half of `App` that is used before the first request: extensions, mounts, hosts, converters,
-responders, listeners, start and stop. The other half, what a request goes through, is `application`.
+`Assembly` is the half of `App` that is used before the first request. Its verbs are in `registration` (routes, hooks),
+`composition` (mounts, hosts, middleware), `vocabulary` (converters, responders, templates) and `announcing` (events,
+start and stop). The other half, what a request goes through, is `application`.
 """
 
 from __future__ import annotations
@@ -11,46 +12,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from costrel.app.blueprint import Blueprint, Group
-from costrel.app.events import EventHub, Listener
+from costrel.app.announcing import Announcing
+from costrel.app.blueprint import Blueprint
+from costrel.app.composition import Composition
 from costrel.app.extensions import ExtensionRegistry
-from costrel.app.lifecycle import Lifecycle
-from costrel.app.registration import AnyLayer, caller_where, not_open, where_of
-from costrel.app.template_names import TemplateKind, TemplateNames
-from costrel.errors import BuildError, ConfigurationError, Mistake
+from costrel.app.registration import AnyLayer, caller_where, not_open
+from costrel.app.vocabulary import Vocabulary
+from costrel.errors import BuildError, Mistake
 
 if TYPE_CHECKING:
-    from costrel.app.foreign import ForeignMount
     from costrel.app.frozen import FrozenApp
-    from costrel.app.mounting import Mount, MountableApp
     from costrel.execution import LoopState
     from costrel.handling import EndpointInfo, Provider
-    from costrel.messages import (
-        AppSettings,
-        BindableLayer,
-        Dispatch,
-        Extension,
-        Layer,
-        Request,
-        Responder,
-        Response,
-        TextAs,
-    )
-    from costrel.mounts import ASGIWrapping
-    from costrel.routing import Converter
+    from costrel.messages import AppSettings, BindableLayer, Dispatch, Extension, Layer, Request, Response, TextAs
+    from costrel.scheduling import ScheduledJob
 
 __all__ = ["Assembly"]
 
 _DISPATCH_EVENTS = ("request_started", "request_matched", "response_ready")
 
-C = TypeVar("C", bound="type[Converter]")
-F = TypeVar("F", bound=Callable[..., object])
-P = ParamSpec("P")
 
-
-class Assembly(Group, ABC):
+class Assembly(Composition, Vocabulary, Announcing, ABC):
     """What an application is made of; `App` adds what a request goes through.
 
     Args:
@@ -72,27 +56,17 @@ class Assembly(Group, ABC):
         extensions: Sequence[Extension | str],
         text_as: TextAs | None,
     ) -> None:
-        from costrel.routing import BUILTIN_CONVERTERS
-
         super().__init__(use=use, text_as=text_as, trailing_slash=None)
         self.name = name
         self.root_folder = root_folder
         self.settings = settings
-        self.events: EventHub = EventHub()
         self.events.changed = self._settle_listeners
         self._extensions = ExtensionRegistry(extensions)
         self._extension_layers: list[AnyLayer] = []
-        self._mounts: list[Mount] = []
-        self._wrappings: list[ASGIWrapping] = []
         self._outermost: Dispatch | None = None
-        self._converters: dict[str, type[Converter]] = dict(BUILTIN_CONVERTERS)
-        self._responders: dict[type, Responder] = {}
-        self._body_parsers: dict[str, Callable[[bytes], object]] = {}
         self._overrides: dict[object, Callable[..., object]] = {}
         self._own_providers: list[Provider] = []
-        self._lifecycle = Lifecycle()
         self._running: list[LoopState] = []
-        self._templates = TemplateNames()
         self._frozen: FrozenApp | None = None
         self._is_reopened = False
         self._build_lock = threading.RLock()
@@ -181,6 +155,7 @@ class Assembly(Group, ABC):
                 overrides=self._overrides,
                 own_providers=self._own_providers,
                 wrappings=tuple(self._wrappings),
+                running=self._running,
             )
         )
         if self._wrappings:
@@ -216,9 +191,17 @@ class Assembly(Group, ABC):
         )
 
     @property
-    def mounts(self) -> Mapping[str, Mount]:
-        """The mounted applications by name."""
-        return {mount.name: mount for mount in self._mounts}
+    def scheduled(self) -> Mapping[str, ScheduledJob]:
+        """What is run by the clock, by name; ``await app.scheduled["clean"].run()`` runs it at once."""
+        return self.frozen.jobs
+
+    def _all_apps(self) -> list[Assembly]:
+        """Return this application and all that are mounted in it, at any depth, each once."""
+        found: list[Assembly] = [self]
+        for mount in self._mounts:
+            if isinstance(mount.app, Assembly):
+                found += [app for app in mount.app._all_apps() if app not in found]
+        return found
 
     @property
     def extensions(self) -> Mapping[str, Extension]:
@@ -294,164 +277,6 @@ class Assembly(Group, ABC):
         self.check_open("add_layer")
         self._extension_layers.append(layer)
 
-    def wrap_asgi(
-        self, middleware: Callable[Concatenate[Any, P], object], /, *args: P.args, **options: P.kwargs
-    ) -> None:
-        """Put pure ASGI middleware of others around everything, for HTTP and WebSocket, on every transport.
-
-        It stands outside all layers, those of extensions too, and outside the match: a path that it writes into the
-        scope is the one that is matched. The last call is the outermost. It is made once, by the build. What it
-        changes in the scope, the request has; what else it puts there, a user or a session, handlers find in
-        ``request.state.asgi_scope``. An exception that became a 500 is raised into it when that response was sent, so
-        that it can be reported. Cookies of our sessions are added outside of it.
-
-        It sees requests and handshakes, no lifespan: start and stop are the application's.
-
-        Args:
-            middleware: its class, or what else makes it of an ASGI application.
-            args: further arguments for it.
-            options: further arguments by name.
-
-        Raises:
-            ConfigurationError: the application was built. What cannot be made is reported by the build
-                (COS-MOUNT-009).
-        """
-        from costrel.app.wrapping import make_wrapping
-
-        self.check_open("wrap_asgi")
-        self._wrappings.append(make_wrapping(middleware, args, options, caller_where()))
-
-    def mount(
-        self,
-        path: str,
-        application: MountableApp | Callable[..., object] | ForeignMount,
-        /,
-        *,
-        name: str | None = None,
-        host: str | None = None,
-        fallback: bool = False,
-        mode: Literal["trampoline", "task"] | None = None,
-        threads: int | None = None,
-        lifespan: bool = True,
-    ) -> None:
-        """Answer everything under `path` with another application, whose lifespan joins this one's.
-
-        It may be an `App`, or an ASGI 3 or WSGI application of any framework, as it is. Layers stand around it as
-        around a route; hooks and error handlers of this application do not, but what an application of another
-        framework raises becomes a response here. A route of this application that matches comes first.
-
-        **A fallback** answers what nothing else answers, so that routes move over one by one:
-
-        - a path that no route and no other mount matches, and a method that no route of the path has;
-        - not ``OPTIONS`` of a path that has a route here: that answer stays automatic. ``HEAD`` follows ``GET``;
-        - not what a handler here has answered with a 404, and not what it passed on with `Pass`;
-        - a path where a route here would only redirect to the other spelling of its final slash.
-
-        Args:
-            path: a prefix, without parameters; ``/`` is everything.
-            application: an `App`, a callable of ASGI 3 or WSGI, or an `ASGIMount` or `WSGIMount` where it cannot be
-                told from its parameters which of the two it is.
-            name: before the names of its routes in `url_for`, and in reports; no dot in it. The last part of `path`
-                unless given, and for ``/`` the name of the `App`, the function or the class.
-            host: answer only for this host, which may have parameters: ``{tenant}.example.com``. All of the host is
-                the mount's then: routes of this application that have no host come after it, unless it is a fallback.
-            fallback: whether it answers what nothing else does; one for each host.
-            mode: how an ASGI application is driven: ``trampoline``, in the request's own task, unless given, or
-                ``task``, in a task of its own.
-            threads: how many threads a WSGI application may occupy; as many as there are unless given.
-            lifespan: whether an ASGI application is started and stopped with this one.
-
-        Raises:
-            ConfigurationError: it cannot be told what it is (COS-MOUNT-001), an option is not for it (COS-MOUNT-002),
-                it contains this application, or this application was built.
-            ValueError: a name with a dot.
-        """
-        self.check_open("mount")
-        where = caller_where()
-        if isinstance(application, Assembly) and (application is self or application.mounts_within(self)):
-            raise ConfigurationError(
-                Mistake(
-                    "COS-APP-039",
-                    f"`{application.name}` cannot be mounted at `{path}`, because it would contain itself.",
-                    where=where,
-                    why="A request would go round for ever.",
-                    fix="Make a second `App`, or register a blueprint with both.",
-                )
-            )
-        from costrel.app.mounting import make_mount
-
-        inner = application if isinstance(application, Assembly) else None
-        mount = make_mount(
-            path,
-            application,
-            inner,
-            name=name,
-            host=host,
-            is_fallback=fallback,
-            mode=mode,
-            threads=threads,
-            joins_lifespan=lifespan,
-            where=where,
-        )
-        self._mounts.append(mount)
-
-    def mounts_within(self, other: Assembly) -> bool:
-        """Whether another application is mounted in this one, at any depth."""
-        inner = [mount.app for mount in self._mounts if isinstance(mount.app, Assembly)]
-        return any(app is other or app.mounts_within(other) for app in inner)
-
-    def host(
-        self, pattern: str, blueprint: Blueprint, /, *, prefix: str | None = None, name: str | None = None
-    ) -> None:
-        """Register a blueprint for one host, for example ``api.example.com`` or ``{tenant}.example.com``."""
-        self.check_open("host")
-        self._register(blueprint, prefix, name, pattern)
-
-    def converter(self, name: str, /) -> Callable[[C], C]:
-        """Register the decorated `Converter` class for patterns of this application: ``{color:hex}``."""
-
-        def register(converter: C) -> C:
-            self.check_open("converter")
-            self._converters[name] = converter
-            return converter
-
-        return register
-
-    def responder(self, type_: type, make: Responder) -> None:
-        """Make responses of values of `type_`, and of what derives from it, with `make`."""
-        self.check_open("responder")
-        self._responders[type_] = make
-
-    def body_parser(self, media_type: str, parse: Callable[[bytes], object]) -> None:
-        """Read bodies of another media type: `parse` gets the bytes and returns what JSON would have given.
-
-        Args:
-            media_type: without parameters, for example ``application/msgpack``.
-            parse: raises `ValueError` for malformed content, which answers 400.
-        """
-        self.check_open("body_parser")
-        self._body_parsers[media_type.lower()] = parse
-
-    def template_filter(self, name: str | None = None, /) -> Callable[[F], F]:
-        """Register the decorated function as a filter of templates: ``{{ price|money }}``."""
-        return self._template_name("template_filter", "filter", name)
-
-    def template_test(self, name: str | None = None, /) -> Callable[[F], F]:
-        """Register the decorated function as a test of templates: ``{% if number is prime %}``."""
-        return self._template_name("template_test", "test", name)
-
-    def template_global(self, name: str | None = None, /) -> Callable[[F], F]:
-        """Register the decorated function as a global of templates: ``{{ today() }}``."""
-        return self._template_name("template_global", "global_", name)
-
-    def _template_name(self, verb: str, kind: TemplateKind, name: str | None) -> Callable[[F], F]:
-        def register(function: F) -> F:
-            self.check_open(verb)
-            self._templates.add(kind, name or str(getattr(function, "__name__", "")), function, where_of(function))
-            return function
-
-        return register
-
     def describe(self) -> dict[str, object]:
         """Return the whole application as values that JSON knows: routes, layers, providers, hooks, extensions, mounts.
 
@@ -460,16 +285,6 @@ class Assembly(Group, ABC):
         from costrel.app.description import describe
 
         return describe(self)
-
-    @property
-    def middleware_names(self) -> list[str]:
-        """What `wrap_asgi` has put around the application, outermost first."""
-        return [wrapping.name for wrapping in reversed(self._wrappings)]
-
-    @property
-    def lifecycle_names(self) -> list[str]:
-        """What is entered at start and left at stop, in the order of start."""
-        return self._lifecycle.names
 
     def blueprint_folders(self, attribute: str) -> list[tuple[str, Path]]:
         """Return the URL prefix and the folder of each blueprint that has one; for extensions."""
@@ -489,36 +304,3 @@ class Assembly(Group, ABC):
         for processor in scope.context_processors():
             context.update(processor())
         return context
-
-    def on(self, event: str, listener: Listener, /) -> None:
-        """Call `listener` with the fields of each `event`; see `EVENTS`.
-
-        Raises:
-            ConfigurationError: no such event, or the application was built.
-        """
-        self.check_open("on")
-        self.events.add(event, listener)
-
-    def declare_event(self, event: str) -> None:
-        """Add an event of an extension, with a namespace in its name."""
-        self.events.declare(event)
-
-    def emit(self, event: str, fields: Mapping[str, object]) -> None:
-        """Tell the listeners of an event."""
-        self.events.emit(event, fields)
-
-    def listens(self, event: str) -> bool:
-        """Whether an event has a listener."""
-        return self.events.has(event)
-
-    def on_start(self, function: F) -> F:
-        """Call `function` at start, in the order of registration; it may be ``async def``."""
-        self.check_open("on_start")
-        self._lifecycle.add_start(function)
-        return function
-
-    def on_stop(self, function: F) -> F:
-        """Call `function` at stop, in the reverse of the order of registration; it may be ``async def``."""
-        self.check_open("on_stop")
-        self._lifecycle.add_stop(function)
-        return function

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costrel.app.registration import AnyLayer, Registrar, caller_where
+from costrel.app.registration import AnyLayer, caller_where
+from costrel.app.schedule_verbs import ScheduleVerbs
 from costrel.errors import ConfigurationError, Mistake
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Registered:
     host: str | None = None
 
 
-class Group(Registrar):
+class Group(ScheduleVerbs):
     """What can hold blueprints: the app and blueprints themselves."""
 
     def __init__(

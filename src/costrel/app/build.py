@@ -40,6 +40,10 @@ def build(given: BuildInput) -> FrozenApp:
             continue
         state.blueprints[scope.name] = scope
         add_scope(state, scope)
+        if scope.group.recorded.jobs:
+            from costrel.app.build_jobs import add_jobs
+
+            add_jobs(state, scope)
     root = state.blueprints[""]
     state.mistakes.extend(_mount_names_taken(given.mounts, state))
     for mount in given.mounts:
@@ -77,6 +81,7 @@ def build(given: BuildInput) -> FrozenApp:
         converter=state.converter_of(root),
         layers=state.bind_layers(root.layers(), route, "").functions,
         elsewhere=state.elsewhere,
+        jobs=MappingProxyType(state.jobs),
     )
 
 

@@ -21,7 +21,9 @@ from costrel.messages import AppSettings, AppView, BindableLayer, Layer, Respons
 from costrel.routing import Converter, HostPattern, Pattern, RouteEntry, parse_host, parse_pattern
 
 if TYPE_CHECKING:
+    from costrel.execution import LoopState
     from costrel.mounts import ASGIWrapping
+    from costrel.scheduling import ScheduledJob
 
 __all__ = ["BoundLayers", "BuildInput", "BuildState"]
 
@@ -48,6 +50,7 @@ class BuildInput:
     overrides: Mapping[object, Callable[..., object]]
     own_providers: Sequence[Provider]
     wrappings: Sequence[ASGIWrapping] = ()
+    running: Sequence[LoopState] = ()
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class BuildState:
     provider_tables: dict[str, ProviderTable] = field(default_factory=dict)
     converters: dict[str, ErrorConverter] = field(default_factory=dict)
     shared: Shared = field(default_factory=Shared)
+    jobs: dict[str, ScheduledJob] = field(default_factory=dict)
 
     def providers_of(self, scope: Scope) -> ProviderTable:
         """Return the providers that hold in a scope, overrides on top."""

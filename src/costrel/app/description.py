@@ -38,6 +38,10 @@ def describe(app: Any) -> dict[str, object]:  # an App; typed so because App its
         "mounts": [_mount(mount) for mount in app.mounts.values()],
         "events": {event: [_name(listener) for listener in found] for event, found in app.events.listeners.items()},
         "lifecycle": app.lifecycle_names,
+        "schedule": [
+            {"name": job.name, "when": str(job.timing), "once": job.once, "where": job.where}
+            for job in app.scheduled.values()
+        ],
     }
 
 

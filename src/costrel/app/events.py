@@ -43,6 +43,15 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "message_flashed": "A message was flashed: `message`, `category`.",
         "early_response": "A response was complete before the body of its request: `request`, `status_code`.",
         "worker_abandoned": "A deadline passed while a handler ran in a thread: `request`, `handler`.",
+        "job_started": "A run of a scheduled job has begun: `name`, `run_id`, `due_at`.",
+        "job_finished": (
+            "A run has ended: `name`, `run_id`, `due_at`, `outcome` (``succeeded``, ``failed``, ``timed_out`` or "
+            "``cancelled``), `duration_seconds`, `exception` (or `None`)."
+        ),
+        "job_skipped": (
+            "A run that was due was not made: `name`, `due_at`, `reason` (``still_running``, ``store_unavailable`` or "
+            "``overloaded``)."
+        ),
         "connection_shed": "A connection was refused or closed because there were too many: `reason`.",
     }
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from costrel.app.conversion import ErrorConverter
 from costrel.app.mounting import Mount
@@ -16,6 +17,9 @@ from costrel.errors import Pass
 from costrel.handling import Endpoint, EndpointInfo, ProviderTable, compile_layers
 from costrel.messages import Dispatch, Layer, Request, Response
 from costrel.routing import NameIndex, RouteTable
+
+if TYPE_CHECKING:
+    from costrel.scheduling import ScheduledJob
 
 __all__ = ["FrozenApp", "RouteInfo", "Target"]
 
@@ -67,6 +71,7 @@ class FrozenApp:
         converter: from an exception to a response, for what happens outside every route.
         layers: the app's own, for the same.
         elsewhere: the app's own answer for a request whose target is no path, such as ``OPTIONS *``.
+        jobs: what is run by the clock, by name.
         find: the method of `routes`, looked up once.
     """
 
@@ -83,6 +88,7 @@ class FrozenApp:
     converter: ErrorConverter
     layers: tuple[Layer, ...]
     elsewhere: Target | None
+    jobs: Mapping[str, ScheduledJob]
     find: Callable[[Request], Target | None]
 
     def answer_unmatched(self, request: Request) -> Target:

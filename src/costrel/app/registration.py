@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, Un
 from costrel.errors import ConfigurationError, Mistake
 
 if TYPE_CHECKING:
+    from costrel.app.job_definition import JobDefinition
     from costrel.handling import HookSpec, Provider
     from costrel.messages import BindableLayer, Layer, RouteOptions, TextAs, TrailingSlash
 
@@ -124,6 +125,7 @@ class Recorded:
     url_value_preprocessors: list[Callable[[str, dict[str, Any]], None]] = field(default_factory=list)
     url_defaults: list[Callable[[str, dict[str, Any]], None]] = field(default_factory=list)
     context_processors: list[Callable[[], Mapping[str, object]]] = field(default_factory=list)
+    jobs: list[JobDefinition] = field(default_factory=list)
 
 
 class Registrar:

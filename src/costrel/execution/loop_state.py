@@ -75,6 +75,7 @@ class LoopState:
 
     __slots__ = (
         "_base_context",
+        "_serving_callbacks",
         "_stopping_callbacks",
         "begun",
         "cleanup",
@@ -125,6 +126,7 @@ class LoopState:
         self.stopping: bool = False
         self._base_context: contextvars.Context | None = None
         self._stopping_callbacks: dict[object, Callable[[], object]] = {}
+        self._serving_callbacks: list[Callable[[], object]] = []
 
     @classmethod
     def start(cls, loop: asyncio.AbstractEventLoop, settings: ExecutionSettings | None = None) -> LoopState:
@@ -156,6 +158,24 @@ class LoopState:
             worker: the context of the request's threads, which knows whether it holds something.
         """
         return self.begun if worker.held_count or worker.is_streaming else self.handlers
+
+    def on_serving(self, callback: Callable[[], object]) -> None:
+        """Call something once when a server begins to take requests; never where nobody serves, as in a test.
+
+        Args:
+            callback: called on the loop, without arguments.
+        """
+        self._serving_callbacks.append(callback)
+
+    def begin_serving(self) -> None:
+        """Call every callback of `on_serving`, in order; whatever serves calls it when the application has started.
+
+        Raises:
+            Exception: whatever a callback raises; the application cannot be served then.
+        """
+        callbacks, self._serving_callbacks = self._serving_callbacks, []
+        for callback in callbacks:
+            callback()
 
     def on_stopping(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call something once when the loop begins to stop, for example to wake a stream.

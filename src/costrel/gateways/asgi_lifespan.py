@@ -85,7 +85,9 @@ class RunningLoops:
         before = copy_context()
         try:
             async with self._application.lifespan() as loop_state:
-                started.set_result(self._enter(loop, loop_state, before))
+                running = self._enter(loop, loop_state, before)
+                loop_state.begin_serving()
+                started.set_result(running)
                 try:
                     await loop.create_future()
                 except asyncio.CancelledError:
@@ -126,6 +128,7 @@ class RunningLoops:
         try:
             async with self._application.lifespan() as loop_state:
                 self._enter(loop, loop_state, before)
+                loop_state.begin_serving()
                 await send({"type": "lifespan.startup.complete"})
                 phase = "shutdown"
                 await receive()

@@ -138,6 +138,7 @@ class LoopThread:
             if loop_state.base_context is None:
                 loop_state.base_context = copy_context()
             self.running = RunningApplication.started(self._application, loop_state)
+            loop_state.begin_serving()
             self.is_started = True
             self._started.set_result(None)
             await stopped.wait()

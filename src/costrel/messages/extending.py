@@ -14,6 +14,7 @@ from typing import Any, Protocol, Unpack, runtime_checkable
 from costrel.messages.dispatch import BindableLayer, Layer
 from costrel.messages.response import Response
 from costrel.messages.route_options import RouteOptions
+from costrel.messages.schedule_options import ScheduleOptions
 from costrel.messages.views import AppView
 
 __all__ = ["AppSetup", "Extension", "Responder"]
@@ -76,6 +77,14 @@ class AppSetup(AppView, Protocol):
 
     def declare_event(self, event: str) -> None:
         """Add an event of its own, with a namespace in its name."""
+        ...
+
+    def every(self, interval: float | str, /, **options: Unpack[ScheduleOptions]) -> Callable[[Any], Any]:
+        """Run the decorated function every so often while the application serves; see `App.every`."""
+        ...
+
+    def cron(self, line: str, /, *, timezone: str = "UTC", **options: Unpack[ScheduleOptions]) -> Callable[[Any], Any]:
+        """Run the decorated function at the times of a line of crontab; see `App.cron`."""
         ...
 
     def on_start(self, function: Any) -> Any:

@@ -138,6 +138,7 @@ class Server:
         if getattr(self.application, "has_websockets", False):
             import_websockets()
         core.start_clock()
+        loop_state.begin_serving()
         self.addresses = tuple(address_of(listening) for listening in self._sockets)
         for address in self.addresses:
             logger.info("listening address=%s", address)
