@@ -145,6 +145,25 @@ def test_the_supervisor_starts_work_with_the_base_context() -> None:
 
 
 @pytest.mark.pain("P9")
+def test_serving_calls_everybody_once_in_order() -> None:
+    """Also when two servers of one loop say so; what one raises is for whoever serves, the rest is not called."""
+    calls: list[str] = []
+    loop = asyncio.new_event_loop()
+    state = LoopState.start(loop)
+    state.on_serving(lambda: calls.append("first"))
+    state.on_serving(lambda: calls.append("second"))
+
+    state.begin_serving()
+    state.begin_serving()
+    state.on_serving(lambda: calls[5])
+    state.on_serving(lambda: calls.append("never"))
+    with pytest.raises(IndexError):
+        state.begin_serving()
+    loop.close()
+
+    assert ["first", "second"] == calls
+
+
 def test_stopping_wakes_everybody_once() -> None:
     """In the order of their coming; one that was taken back is not called, one that fails stops nobody."""
 
