@@ -144,7 +144,6 @@ def test_the_supervisor_starts_work_with_the_base_context() -> None:
     assert asyncio.run(main()) == ("of start-up", True)
 
 
-@pytest.mark.pain("P9")
 def test_serving_calls_everybody_once_in_order() -> None:
     """Also when two servers of one loop say so; what one raises is for whoever serves, the rest is not called."""
     calls: list[str] = []
@@ -164,6 +163,7 @@ def test_serving_calls_everybody_once_in_order() -> None:
     assert ["first", "second"] == calls
 
 
+@pytest.mark.pain("P9")
 def test_stopping_wakes_everybody_once() -> None:
     """In the order of their coming; one that was taken back is not called, one that fails stops nobody."""
 
