@@ -37,7 +37,7 @@ class Attempts:
     __slots__ = ("_claims", "_clock", "_logged_at", "job")
 
     def __init__(self, job: ScheduledJob, claims: Claims, clock: Clock) -> None:
-        self.job = job
+        self.job: ScheduledJob = job
         self._claims = claims
         self._clock = clock
         self._logged_at: dict[SkipReason, float] = {}

@@ -90,7 +90,7 @@ class Pagination:
     max_size: int = 100
     max_number: int = 10_000
     name = "pagination"
-    requires = ()
+    requires: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         bounds = {"size": self.size, "max_size": self.max_size, "max_number": self.max_number}
