@@ -25,13 +25,16 @@ def start(folder: Path, brief: str, listening: socket.socket) -> tuple[int, list
     theirs.close()
     ours.settimeout(20)
     said = b""
+    is_told = False
     with ours:
         ours.sendall(brief.encode())
         if not brief:
             ours.shutdown(socket.SHUT_WR)
         while piece := ours.recv(65536):
             said += piece
-            if b"ready" in said:
+            # Once: a word that nobody has read when the worker ends would reset the line.
+            if b"ready" in said and not is_told:
+                is_told = True
                 ours.sendall(b"stop\n")
     return process.wait(20), said.decode().splitlines()
 
