@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from costrel.errors import SessionClosed
-from costrel.sessions.session import CookieSession, Opened
+from costrel.sessions.session import MISSING, CookieSession, Opened
 
 
 class Values:
@@ -142,12 +142,76 @@ def test_a_change_that_fails_is_none(change):
     assert (True, False) == (session.accessed, session.modified)
 
 
-def test_a_nested_change_is_not_noticed():
-    """As in Flask, what was changed in place must be said."""
-    session = session_of({"cart": []})
-    session["cart"].append(1)
+NESTED = {
+    "an-item": lambda session: session["cart"],
+    "get": lambda session: session.get("cart"),
+    "setdefault": lambda session: session.setdefault("cart", {}),
+    "values": lambda session: next(iter(session.values())),
+    "items": lambda session: dict(session.items())["cart"],
+    "a-dict-of-it": lambda session: dict(session)["cart"],
+    "unpacking": lambda session: {**session}["cart"],
+    "copy": lambda session: session.copy()["cart"],
+    "copy-module": lambda session: copy.copy(session)["cart"],
+    "union": lambda session: (session | {})["cart"],
+    "union-from-the-other-side": lambda session: ({} | session)["cart"],
+}
 
-    assert not session.modified
+
+@pytest.mark.capability("C086")
+@pytest.mark.parametrize("reach", [pytest.param(reach, id=name) for name, reach in NESTED.items()])
+def test_a_change_inside_a_value_is_noticed(reach):
+    """Whichever way the value was reached, `session["a"]["b"] = 1` is a change, and looking is none."""
+    session = session_of({"cart": {"a": [(1, [2])]}})
+    reach(session)
+    was_modified = session.modified
+    reach(session)["a"][0][1].append(3)
+
+    assert (False, True) == (was_modified, session.modified)
+    assert {"cart": {"a": [(1, [2, 3])]}} == session.changes()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, True), (1, 1.0), ([], {}), ([1], [1, 1]), ({"a": 1}, {"b": 1}), (None, 0)]
+)
+def test_a_nested_value_of_another_kind_is_a_change(before, after):
+    """`1 == True`, but the two are not written alike."""
+    session = session_of({"a": {"b": before}})
+    session["a"]["b"] = after
+
+    assert session.modified
+
+
+def test_the_keys_that_were_changed_are_known():
+    """Each with its value; what has its old value again is not among them."""
+    session = session_of({"a": 1, "b": [2], "c": 3, "d": 4})
+    session["a"] = 5
+    taken = session.pop("b")
+    taken.append(3)
+    session["b"] = taken
+    del session["c"]
+    session["d"] = 0
+    session["d"] = 4
+    session["e"] = 6
+
+    assert {"a": 5, "b": [2, 3], "c": MISSING, "e": 6} == session.changes()
+    assert {} == session_of({"a": 1}).changes()
+
+
+def test_a_mark_that_is_taken_back_forgets_what_was_changed_inside_too():
+    """`modified = False` keeps what is stored as it is."""
+    session = session_of({"a": []})
+    session["a"].append(1)
+    session.modified = False
+
+    assert (False, {}) == (session.modified, session.changes())
+
+
+def test_a_rotated_cookie_is_written_anew():
+    """There is no identifier, so that is all there is to it; code that logs somebody in need not ask."""
+    session = session_of({"a": 1})
+    session.rotate()
+
+    assert session.modified
 
 
 def test_a_mark_can_be_taken_back():

@@ -3,7 +3,9 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from itsdangerous import TimestampSigner
+from hypothesis import given, settings, strategies as st
+from itsdangerous import Signer, TimestampSigner
+from itsdangerous.encoding import base64_decode, base64_encode, bytes_to_int, int_to_bytes
 
 from costrel.sessions.signing import Scheme, bytes_from_int, int_from_bytes, sign, unsign
 
@@ -15,10 +17,58 @@ KEY = "key-key-key-key-key"
 
 def test_a_signed_text_is_the_one_of_itsdangerous():
     """The same payload, key, salt and time make the same bytes."""
-    theirs = TimestampSigner(KEY, salt="purpose", key_derivation="hmac")
-    theirs.get_timestamp = lambda: int(NOW)
+    signer = TimestampSigner(KEY, salt="purpose", key_derivation="hmac")
+    signer.get_timestamp = lambda: int(NOW)
 
-    assert theirs.sign(b"payload").decode() == sign(b"payload", SCHEME, (KEY,), "purpose", NOW)
+    assert signer.sign(b"payload").decode() == sign(b"payload", SCHEME, (KEY,), "purpose", NOW)
+
+
+def theirs(scheme, keys, salt) -> Signer:
+    """Make a signer of itsdangerous, which wants the oldest key first."""
+    return Signer(
+        list(reversed(keys)),
+        salt=salt,
+        sep=scheme.separator,
+        key_derivation=scheme.key_derivation,
+        digest_method=scheme.digest_method,
+    )
+
+
+payloads = st.binary(max_size=40).map(base64_encode)
+some_keys = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), min_size=1, max_size=3)
+salts = st.text(st.characters(codec="utf-8"), max_size=10)
+
+
+@settings(max_examples=80)
+@given(st.sampled_from([SCHEME, LENIENT]), payloads, some_keys, salts, st.integers(0, 2**40))
+def test_every_signature_is_the_one_of_itsdangerous(scheme, payload, keys, salt, now):
+    """The same bytes for any payload, keys and salt, and each side reads what the other has signed."""
+    text = sign(payload, scheme, keys, salt, now)
+    timed = payload + scheme.separator + scheme.write_time(now)
+    old = theirs(scheme, keys[-1:], salt).sign(timed).decode()
+
+    assert theirs(scheme, keys, salt).sign(timed) == text.encode()
+    assert (payload, 0.0) == unsign(text, scheme, keys, salt, 10, now) == unsign(old, scheme, keys, salt, 10, now)
+
+
+@pytest.mark.security("D5")
+@settings(max_examples=80)
+@given(st.sampled_from([SCHEME, LENIENT]), payloads, st.integers(0, 200), st.integers(1, 127))
+def test_a_text_with_one_character_changed_is_refused(scheme, payload, place, change):
+    """In payload, time or signature: none is accepted, whatever base64 passes over."""
+    text = bytearray(sign(payload, scheme, (KEY,), "salt", NOW).encode())
+    text[place % len(text)] ^= change
+
+    assert unsign(text.decode("latin-1"), scheme, (KEY,), "salt", 10, NOW) is None
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_time_is_written_as_itsdangerous_does(seconds):
+    """And read."""
+    written = bytes_from_int(seconds)
+
+    assert base64_encode(int_to_bytes(seconds)) == written
+    assert seconds == int_from_bytes(written) == bytes_to_int(base64_decode(written))
 
 
 @pytest.mark.parametrize("scheme", [SCHEME, LENIENT], ids=["a-period", "a-colon"])

@@ -10,12 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import cast
 
 from costrel.errors import Mistake, ProgrammerError
 from costrel.messages import AppSettings, AppSetup, Request, Response
+from costrel.sessions.closing import keep_open, let_go
 from costrel.sessions.codec import SessionCodec
+from costrel.sessions.cookie import SessionCookie
 from costrel.sessions.flashing import get_flashed_messages
 from costrel.sessions.keeper import SessionKeeper
+from costrel.sessions.reaching import MAIN, check_apart, find_session
 from costrel.sessions.session import CookieSession
 
 __all__ = ["SignedCookieSessions"]
@@ -25,22 +29,25 @@ class SignedCookieSessions:
     """Keeps each client's session in a signed cookie, Flask's unless told otherwise; an `Extension`.
 
     The cookie is described by the settings: `AppSettings.session_cookie_name` and its neighbours. What is in it can be
-    read by the client, and not be changed.
+    read by the client, and not be changed; with `EncryptedCookie` it cannot be read either.
 
     Args:
-        codec: what the cookie looks like: `FlaskCookie`, `StarletteCookie`, `DjangoCookie` or one of your own; `None`
-            is Flask's form with the salt of `AppSettings.session_cookie_salt`.
+        codec: what the cookie looks like: `FlaskCookie`, `EncryptedCookie`, `StarletteCookie`, `DjangoCookie` or one
+            of your own; `None` is Flask's form with the salt of `AppSettings.session_cookie_salt`.
         refresh: whether the cookie of a permanent session is renewed while it is used, once a tenth of
             `AppSettings.session_lifetime_seconds` has passed.
+        cookie: name and attributes of the cookie where they are not those of the settings.
+        name: ``sessions`` is what `request.session` is; another kind of session beside it has another name, another
+            cookie and, without a `codec`, a salt of its own, and is reached by `of`.
         clock: returns the time in seconds since the epoch; for tests.
 
     Attributes:
-        name: ``sessions``.
+        name: as given.
         requires: nothing.
         template_globals: what every template has of it.
     """
 
-    name = "sessions"
+    name: str = MAIN
     requires: tuple[str, ...] = ()
     template_globals: Mapping[str, object] = {"get_flashed_messages": get_flashed_messages}
 
@@ -49,8 +56,14 @@ class SignedCookieSessions:
         *,
         codec: SessionCodec | None = None,
         refresh: bool = True,
+        cookie: SessionCookie | None = None,
+        name: str = MAIN,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if name != MAIN:
+            self.name = name
+            self.template_globals = {}
+        self._cookie = cookie
         self._codec = codec
         self._refresh = refresh
         self._clock = clock
@@ -63,9 +76,19 @@ class SignedCookieSessions:
         """Read how the cookie is kept from the settings.
 
         Raises:
-            ConfigurationError: the attributes of the cookie contradict its name or each other.
+            ConfigurationError: the attributes of the cookie contradict its name or each other, or it is the cookie of
+                another kind of session, or would be taken for one of those.
         """
-        self._keeper = SessionKeeper(app.settings, refresh=self._refresh, clock=self._clock, codec=self._codec)
+        self._keeper = SessionKeeper(
+            app.settings,
+            refresh=self._refresh,
+            clock=self._clock,
+            codec=self._codec,
+            cookie=self._cookie,
+            # SECURITY: with one salt the cookie of one kind of session would be good for the other.
+            salt=None if self.name == MAIN else f"{app.settings.session_cookie_salt}:{self.name}",
+        )
+        check_apart(self, app.extensions.values())
 
     @property
     def settings(self) -> AppSettings:
@@ -86,6 +109,25 @@ class SignedCookieSessions:
         """
         return self._installed().codec
 
+    @property
+    def cookie_name(self) -> str:
+        """The name of its cookie. Raises as `settings` does."""
+        return self.settings.session_cookie_name
+
+    @property
+    def purpose(self) -> object:
+        """What tells its cookies from those of another kind of session with the same keys."""
+        return self._installed().purpose
+
+    def of(self, request: Request) -> CookieSession:
+        """Return the session of a request; for the main one it is `request.session`.
+
+        Raises:
+            SessionClosed: the head of the response was sent.
+            ProgrammerError: the extension is not installed.
+        """
+        return cast("CookieSession", request.session) if self.name == MAIN else find_session(self, request)
+
     def open_session(self, request: Request) -> CookieSession:
         """Return a session for a request; it is saved with the response, after everything else that is done to it.
 
@@ -97,7 +139,7 @@ class SignedCookieSessions:
         keeper = self._installed()
         session = CookieSession(keeper, request)
         if request.exchange.status_code == 101:
-            _keep_open(request, session)
+            keep_open(request, session)
         else:
             request.on_response(partial(_save, keeper, session), last=True)
         return session
@@ -105,7 +147,9 @@ class SignedCookieSessions:
     def keeps_same_session(self, other: object) -> bool:
         """Whether it keeps the same cookie as `other`, so that one session serves both their applications."""
         return other is self or (
-            isinstance(other, SignedCookieSessions) and self._installed().is_like(other._installed())
+            isinstance(other, SignedCookieSessions)
+            and other.name == self.name
+            and self._installed().is_like(other._installed())
         )
 
     def save_session(self, request: Request, session: CookieSession, response: Response) -> None:
@@ -135,13 +179,4 @@ def _save(keeper: SessionKeeper, session: CookieSession, request: Request, respo
     try:
         keeper.save(request, session, response)
     finally:
-        if response.status_code == 101:
-            _keep_open(request, session)
-        else:
-            session.close()
-
-
-def _keep_open(request: Request, session: CookieSession) -> None:
-    """Let the handler of a socket read the session; it runs after its handshake, and the cookie went with that."""
-    session.close_for_writing()
-    request.on_end(lambda _: session.close())
+        let_go(request, session, response)

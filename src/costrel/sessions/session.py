@@ -1,9 +1,10 @@
 """The session of one request: a dict that is read when it is first touched, and remembers what was done to it.
 
-There is one way to the values, `CookieSession._touch`, and it marks the session as accessed: reading, asking for a key,
+There is one way to the values, `Session._touch`, and it marks the session as accessed: reading, asking for a key,
 counting, iterating and comparing all go through it, so that none can be forgotten. There is one way to change them,
-`CookieSession._change`, and it marks the session as modified. Where the values come from and how the cookie is written
-is in `keeper`.
+`Session._change`, and it marks the session as modified. Of each key that is changed, and of each list or dict that is
+handed out, it is kept what was there before: so a change inside a value is noticed, and it can be told which keys were
+changed. Where the values come from and where they go is in `keeper` and `stored_keeper`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ from typing import Any, Final, Protocol, Self
 
 from costrel.errors import SessionClosed
 from costrel.messages import Request
+from costrel.sessions.nested import CONTAINERS, copy_containers, is_same_value
 
-__all__ = ["PERMANENT", "CookieSession", "Opened", "Opener"]
+__all__ = ["MISSING", "PERMANENT", "CookieSession", "Opened", "Opener", "Session"]
 
 PERMANENT: Final = "_permanent"
 """The key under which Flask keeps whether a session outlives the browser, and so do we."""
 
-_MISSING: Final = object()
+MISSING: Final = object()
+"""Stands for the value of a key that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the client's cookie came to.
+    """What the client's cookie came to, by itself or as the name of something that is kept.
 
     Args:
         values: the content, empty for a new session.
@@ -53,22 +56,24 @@ class Opener(Protocol):
         ...
 
 
-class CookieSession(MutableMapping[str, Any]):
-    """A session whose values travel in a signed cookie; it is `request.session`.
+class Session(MutableMapping[str, Any]):
+    """A session, wherever it is kept; it is `request.session`.
 
-    Nothing is read before it is touched. After a nested value was changed in place, set `modified`.
+    Nothing is read before it is touched. A change inside a dict, a list or a tuple is noticed by itself; after one in
+    an object of another type, set `modified`.
 
     Args:
-        opener: reads the client's cookie at the first touch.
+        opener: gives the values at the first touch.
         request: whose session it is; let go of by `close`.
     """
 
-    __slots__ = ("_is_modified", "_is_read_only", "_opened", "_opener", "_request")
+    __slots__ = ("_is_modified", "_is_read_only", "_opened", "_opener", "_originals", "_request")
 
     def __init__(self, opener: Opener, request: Request) -> None:
         self._opener = opener
         self._request: Request | None = request
         self._opened: Opened | None = None
+        self._originals: dict[str, object] = {}
         self._is_modified = False
         self._is_read_only = False
 
@@ -95,6 +100,34 @@ class CookieSession(MutableMapping[str, Any]):
         self._is_modified = True
         return values
 
+    def _change_key(self, key: str) -> dict[str, Any]:
+        """Return the values to change one of them, of which the present one is remembered."""
+        values = self._change()
+        if key not in self._originals:
+            self._originals[key] = copy_containers(values.get(key, MISSING))
+        return values
+
+    def _hand_out(self, key: str, value: Any) -> Any:
+        """Return a value that the caller may change in place, and remember what it is now."""
+        if type(value) in CONTAINERS and key not in self._originals:
+            self._originals[key] = copy_containers(value)
+        return value
+
+    def _touch_all(self) -> dict[str, Any]:
+        """Return the values, any of which the caller may change in place."""
+        values = self._touch()
+        for key, value in values.items():
+            self._hand_out(key, value)
+        return values
+
+    def changes(self) -> dict[str, Any]:
+        """Return the keys that have another value than at first, each with its value, or `MISSING`."""
+        if self._opened is None:
+            return {}
+        values = self._opened.values
+        found = {key: values.get(key, MISSING) for key in self._originals}
+        return {key: value for key, value in found.items() if not is_same_value(value, self._originals[key])}
+
     @property
     def accessed(self) -> bool:
         """Whether anything was read or written; adds ``Vary: Cookie``."""
@@ -102,13 +135,15 @@ class CookieSession(MutableMapping[str, Any]):
 
     @property
     def modified(self) -> bool:
-        """Whether it must be written back; set it by hand after changing a nested value in place."""
-        return self._is_modified
+        """Whether it must be written back. Set to `False`, it forgets that there was a change, not the change."""
+        return self._is_modified or (bool(self._originals) and bool(self.changes()))
 
     @modified.setter
     def modified(self, value: bool) -> None:
         self._change()
         self._is_modified = value
+        if not value:
+            self._originals.clear()
 
     @property
     def permanent(self) -> bool:
@@ -117,7 +152,7 @@ class CookieSession(MutableMapping[str, Any]):
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
-        self._change()[PERMANENT] = bool(value)
+        self._change_key(PERMANENT)[PERMANENT] = bool(value)
 
     @property
     def is_new(self) -> bool:
@@ -150,15 +185,15 @@ class CookieSession(MutableMapping[str, Any]):
         self._is_read_only = True
 
     def __getitem__(self, key: str, /) -> Any:
-        return self._touch()[key]
+        return self._hand_out(key, self._touch()[key])
 
     def __setitem__(self, key: str, value: Any, /) -> None:
-        self._change()[key] = value
+        self._change_key(key)[key] = value
 
     def __delitem__(self, key: str, /) -> None:
         # A key that is missing changes nothing, so it is looked up first.
         self._touch()[key]
-        del self._change()[key]
+        del self._change_key(key)[key]
 
     def __contains__(self, key: object, /) -> bool:
         return key in self._touch()
@@ -179,17 +214,17 @@ class CookieSession(MutableMapping[str, Any]):
         return NotImplemented
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return self._touch() | dict(other)
+        return self._touch_all() | dict(other)
 
     def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(other) | self._touch()
+        return dict(other) | self._touch_all()
 
     def __ior__(self, other: Mapping[str, Any]) -> Self:
-        self._change().update(other)
+        self.update(other)
         return self
 
     def __copy__(self) -> dict[str, Any]:
-        return self._touch().copy()
+        return self._touch_all().copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
         return deepcopy(self._touch(), memo)
@@ -200,30 +235,44 @@ class CookieSession(MutableMapping[str, Any]):
 
     def get(self, key: str, default: Any = None, /) -> Any:
         """Return the value of `key`, or `default`."""
-        return self._touch().get(key, default)
+        values = self._touch()
+        return self._hand_out(key, values[key]) if key in values else default
 
-    def pop(self, key: str, default: Any = _MISSING, /) -> Any:
+    def pop(self, key: str, default: Any = MISSING, /) -> Any:
         """Forget `key` and return its value, or `default`.
 
         Raises:
             KeyError: it is not set, and there is no `default`.
         """
         if key in self._touch():
-            return self._change().pop(key)
-        if default is _MISSING:
+            return self._change_key(key).pop(key)
+        if default is MISSING:
             raise KeyError(key)
         return default
 
     def setdefault(self, key: str, default: Any = None, /) -> Any:
         """Return the value of `key`; set it to `default` first when it is missing."""
         values = self._touch()
-        return values[key] if key in values else self._change().setdefault(key, default)
+        return self._hand_out(key, values[key]) if key in values else self._change_key(key).setdefault(key, default)
 
     def clear(self) -> None:
         """Forget everything; the cookie is deleted with the response."""
-        if self._touch():
-            self._change().clear()
+        for key in [*self._touch()]:
+            del self[key]
 
     def copy(self) -> dict[str, Any]:
         """Return the values in a dict of their own; changing it changes no session."""
-        return self._touch().copy()
+        return self._touch_all().copy()
+
+
+class CookieSession(Session):
+    """A session whose values travel in a cookie; it is `request.session`."""
+
+    __slots__ = ()
+
+    def rotate(self) -> None:
+        """Write the session anew, as code does at a login that does not ask where sessions are kept.
+
+        A cookie that holds the session itself has no identifier: one that somebody knew before holds what it held.
+        """
+        self._change()

@@ -13,7 +13,10 @@ _SCALARS: Final = (str, int, float, type(None))
 
 
 def not_storable(
-    value: object, error: Exception, has_form: Callable[[object], bool] = lambda value: False
+    value: object,
+    error: Exception,
+    has_form: Callable[[object], bool] = lambda value: False,
+    name: str = "session",
 ) -> ProgrammerError:
     """Make the error for a session that cannot be written; the walk is made only now that it is known to be there.
 
@@ -21,17 +24,18 @@ def not_storable(
         value: the session.
         error: what JSON says of it.
         has_form: whether a value that JSON does not know can be written all the same.
+        name: what the value is called where it was given.
     """
-    what = "The session cannot be written."
-    for where, found in _iter_foreign(value, "session", has_form):
-        what = f"`{where}` is of type `{type(found).__name__}`, which a session cannot keep."
+    what = f"The {name} cannot be written."
+    for where, found in _iter_foreign(value, name, has_form):
+        what = f"`{where}` is of type `{type(found).__name__}`, which a {name} cannot keep."
         break
     return ProgrammerError(
         Mistake(
             "COS-SESSION-005",
             what,
-            why=f"The session travels in a cookie as JSON: {error}.",
-            fix="Keep an id or the text of it:   session['price'] = str(price)",
+            why=f"It is written as JSON: {error}.",
+            fix=f"Keep an id or the text of it:   {name}['price'] = str(price)",
         )
     )
 

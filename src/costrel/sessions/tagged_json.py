@@ -28,26 +28,30 @@ _MARKUP: Final = " m"
 _UUID: Final = " u"
 _DATE: Final = " d"
 
+_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
 
 class TaggedJSON:
     """Writes and reads the content of a session; it has no state."""
 
     __slots__ = ()
 
-    def dumps(self, value: object) -> str:
+    def dumps(self, value: object, name: str = "session") -> str:
         """Write a value.
 
         Args:
             value: of the types of JSON, and `tuple`, `bytes`, `datetime.datetime` (kept to the second, in UTC),
                 `uuid.UUID` and what has ``__html__``. Keys of dicts become `str`.
+            name: what the value is called, for the message.
 
         Raises:
             ProgrammerError: a value of another type (COS-SESSION-005); the message says where it is.
         """
         try:
-            return json.dumps(_tag(value), separators=(",", ":"), sort_keys=True)
+            return _ENCODE(_tag(value))
         except TypeError as error:
-            raise not_storable(value, error, _has_form) from error
+            raise not_storable(value, error, _has_form, name) from error
 
     def loads(self, text: str) -> Any:  # JSON values have no common static type
         """Read what `dumps`, or Flask, has written.
@@ -56,11 +60,13 @@ class TaggedJSON:
             ValueError: it is no JSON, or a tag does not fit what it stands before.
             TypeError: as before.
         """
-        return json.loads(text, object_hook=_untag)
+        return _DECODE(text)
 
 
 def _tag(value: object) -> object:
     """Give the form of a value that JSON can write; what is left for JSON to refuse comes back as it is."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dict):
         if len(value) == 1:
             [(key, item)] = value.items()
@@ -131,6 +137,7 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
     _UUID: UUID,
     _DATE: _read_date,
 }
+_DECODE: Final = json.JSONDecoder(object_hook=_untag).decode
 
 
 def _has_form(value: object) -> bool:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from costrel.errors import NotFound
 from costrel.http import guess_media_type, negotiate_encoding
 from costrel.messages import FileResponse, HeaderInput, RequestHead, Response
+from costrel.static.freshness import has_fingerprint
 
 __all__ = ["Folder", "FolderFile", "Found", "find_file"]
 
@@ -27,6 +29,8 @@ SIDECARS: Final = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
 
 SIDECAR_SLACK_SECONDS: Final = 2.0
 """How much older than the file itself a compressed form may be: archives keep times to two seconds only."""
+
+_NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,14 @@ class Found:
         coding: its content coding, empty for the file itself.
         varies: whether another client may get another form.
         follow_symlinks: whether the last component may be a symbolic link.
+        version: time of change in nanoseconds and size in bytes of the file itself, whatever form of it is sent.
     """
 
     path: str
     coding: str = ""
     varies: bool = False
     follow_symlinks: bool = False
+    version: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
 def find_file(folder: Folder, relative: str, accept_encoding: str | None) -> Found | None:
@@ -87,7 +93,8 @@ def find_file(folder: Folder, relative: str, accept_encoding: str | None) -> Fou
         return None
     if not stat.S_ISREG(about.st_mode):
         return None
-    plain = Found(path, follow_symlinks=folder.follow_symlinks)
+    version = (about.st_mtime_ns, about.st_size)
+    plain = Found(path, follow_symlinks=folder.follow_symlinks, version=version)
     if not folder.has_sidecars:
         return plain
     offered = {coding: path + suffix for coding, suffix in SIDECARS if _is_sidecar(path + suffix, about.st_mtime)}
@@ -95,8 +102,8 @@ def find_file(folder: Folder, relative: str, accept_encoding: str | None) -> Fou
         return plain
     coding = negotiate_encoding(accept_encoding, list(offered))
     if coding is None or coding not in offered:
-        return Found(path, varies=True, follow_symlinks=folder.follow_symlinks)
-    return Found(offered[coding], coding, varies=True)
+        return Found(path, varies=True, follow_symlinks=folder.follow_symlinks, version=version)
+    return Found(offered[coding], coding, varies=True, version=version)
 
 
 def _is_sidecar(path: str, file_mtime: float) -> bool:
@@ -123,9 +130,22 @@ class FolderFile(Response):
         disposition: ``attachment`` or ``inline``; `None` follows from `filename`.
         headers: further header fields.
         untrusted: whether somebody else made the file; see `FileResponse`.
+        version: what `Found.version` was when `headers` were made; a file that has changed since is sent with
+            ``no-cache``. `None` is whatever it is.
+        has_hash: whether a file name carries a hash; a 404 for such a name is kept by no cache.
     """
 
-    __slots__ = ("_disposition", "_fallback", "_filename", "_folders", "_relative", "_type", "_untrusted")
+    __slots__ = (
+        "_disposition",
+        "_fallback",
+        "_filename",
+        "_folders",
+        "_has_hash",
+        "_relative",
+        "_type",
+        "_untrusted",
+        "_version",
+    )
     needs_resolving = True
 
     def __init__(
@@ -139,6 +159,8 @@ class FolderFile(Response):
         disposition: Disposition | None = None,
         headers: HeaderInput | None = None,
         untrusted: bool = False,
+        version: tuple[int, int] | None = None,
+        has_hash: Callable[[str], bool] = has_fingerprint,
     ) -> None:
         super().__init__(None, 200, headers)
         self._folders = folders
@@ -148,6 +170,8 @@ class FolderFile(Response):
         self._filename = filename
         self._disposition = disposition
         self._untrusted = untrusted
+        self._version = version
+        self._has_hash = has_hash
 
     def copy(self) -> Response:
         """Return a copy that belongs to no exchange; it can be sent as often as you like."""
@@ -167,9 +191,12 @@ class FolderFile(Response):
         lane = request.exchange.loop_state.files
         found = await lane.submit(self._find, request.headers.get_combined("accept-encoding"))
         if found is None:
-            raise NotFound
+            # The next moment another process that has the file may be asked; a cache must not have kept the 404.
+            raise NotFound(headers=_NOT_KEPT if self._has_hash(self._relative.rpartition("/")[2]) else None)
         relative, form = found
         headers = self.headers.copy()
+        if self._version is not None and self._version != form.version:
+            headers["cache-control"] = "no-cache"
         if relative is not self._relative:
             # Only clients that take a page get this one instead of a 404.
             headers["cache-control"] = "no-cache"

@@ -13,9 +13,11 @@ from typing import Final
 
 from costrel.http import CacheControl
 
-__all__ = ["cache_control_of", "has_fingerprint"]
+__all__ = ["IMMUTABLE", "cache_control_of", "has_fingerprint"]
 
 YEAR_SECONDS: Final = 31_536_000
+IMMUTABLE: Final = CacheControl(public=True, max_age_seconds=YEAR_SECONDS, immutable=True).format()
+"""The ``Cache-Control`` of what never changes under its name."""
 
 _iter_candidates = re.compile(r"[.-]([0-9a-f]{8,64})(?=\.)").finditer
 
@@ -46,7 +48,7 @@ def cache_control_of(name: str, max_age_seconds: int = 0) -> str:
         max_age_seconds: how long a file without a hash in its name may be kept; 0 is: ask each time.
     """
     if has_fingerprint(name.rpartition("/")[2]):
-        return CacheControl(public=True, max_age_seconds=YEAR_SECONDS, immutable=True).format()
+        return IMMUTABLE
     if max_age_seconds > 0:
         return CacheControl(public=True, max_age_seconds=max_age_seconds).format()
     return CacheControl(no_cache=True).format()
