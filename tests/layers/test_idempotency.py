@@ -441,6 +441,32 @@ def test_a_store_that_leaves_while_the_handler_runs(caplog: pytest.LogCaptureFix
     assert ["idempotency_answer_lost"] == [record.getMessage().split()[0] for record in caplog.records]
 
 
+def test_a_request_that_is_cancelled_while_its_answer_is_kept_was_done() -> None:
+    """The handler has run, so its answer is kept all the same."""
+
+    class SlowStore(MemoryStore):
+        async def compare_and_set(self, key: str, expected: bytes | None, value: bytes, **options: Any) -> bool:
+            writing.set()
+            await may_go_on.wait()
+            return await super().compare_and_set(key, expected, value, **options)
+
+    writing, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def scenario() -> tuple[int, TestResponse]:
+        till = Till(Idempotency(SlowStore()))
+        async with AsyncTestClient(till.app) as client:
+            task = asyncio.create_task(client.post("/pay", headers=KEY))
+            await writing.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            may_go_on.set()
+            again = await client.post("/pay", headers=KEY)
+        return till.count, again
+
+    count, again = asyncio.run(scenario())
+    assert (1, "paid 1 ", True) == (count, again.text, is_replayed(again))
+
+
 def test_two_layers_around_a_handler_are_one() -> None:
     """The outer one keeps the answer; the inner one may still require a key."""
     till = Till(Idempotency())
@@ -568,7 +594,7 @@ def test_what_it_does_is_described() -> None:
         ({"store": object()}, "COS-LAYERS-001"),
         ({"store": "nowhere"}, "COS-STORE-001"),
     ],
-    ids=repr,
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else value,
 )
 def test_what_cannot_be_meant_is_refused(options: Mapping[str, Any], code: str) -> None:
     """It is found when the layer is made."""

@@ -5,8 +5,7 @@ from base64 import b64encode
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from costrel.http import safe_relative_path
 from costrel.static.assets import (
@@ -173,4 +172,9 @@ def test_plain_assets_look_at_nothing():
     assets = PlainAssets()
 
     assert ("none.css", "") == ((asset := assets.find("none.css")).url_path, asset.integrity)
-    assert ([], {}, None, False) == (assets.names(), assets.by_url_path, assets.find_served("x"), assets.note_unknown("x"))
+    assert ([], {}, None, False) == (
+        assets.names(),
+        assets.by_url_path,
+        assets.find_served("x"),
+        assets.note_unknown("x"),
+    )

@@ -161,8 +161,8 @@ def test_a_mounted_application_names_the_nearest_files(site, inner_has_files):
     outer = app_at(site)
     outer.mount("/inner", inner)
     with outer.test_client(root_path="/root") as client:
-        url = client.get("/root/inner/url/static/css/site.css").json()["url"]
-        status_code = client.get(url).status_code
+        url = client.get("/inner/url/static/css/site.css").json()["url"]
+        status_code = client.get(url.removeprefix("/root")).status_code
 
     assert ("/root/inner" if inner_has_files else "/root") + URL == url
     assert 200 == status_code

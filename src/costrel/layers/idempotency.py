@@ -21,6 +21,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import Any, Final, Literal, cast
 
@@ -186,7 +187,7 @@ class Idempotency:
             if not self._is_open:
                 detail = "It cannot be found out now whether this request was done. Try again."
                 raise ServiceUnavailable(detail, headers={"Retry-After": "1"}) from error
-            found = None
+            found, hold = None, replace(hold, is_certain=False)
         if found is not None:
             return self._repeat(hold, found)
         vars(request.state)[_STATE] = key

@@ -37,11 +37,13 @@ class Hold:
         key: what its record is kept under.
         content: the record that says so.
         fingerprint: which request it is.
+        is_certain: whether the store has said so; where it was away, the handler runs without that.
     """
 
     key: str
     content: bytes
     fingerprint: bytes
+    is_certain: bool = True
 
 
 class Holds:
@@ -111,14 +113,14 @@ class Holds:
         A hold whose time is over is written too if nobody has taken its place.
         """
         content = encode_entry(done)
-        for is_last in (False, True):
+        for is_last in (False, True) if hold.is_certain else (True,):
             try:
                 try:
-                    await self._finish(hold, content, is_second=is_last)
+                    await self._finish(hold, content, is_first=not is_last)
                 except ValueError:
                     # The answer does not fit into the store at all.
                     content = encode_entry(Done.without_answer(hold.fingerprint, done.status_code))
-                    await self._finish(hold, content, is_second=is_last)
+                    await self._finish(hold, content, is_first=not is_last)
             except StoreUnavailable:
                 # A connection may have broken that was idle; the handler does not run once more for that.
                 if is_last:
@@ -126,10 +128,10 @@ class Holds:
             else:
                 return
 
-    async def _finish(self, hold: Hold, content: bytes, *, is_second: bool) -> None:
+    async def _finish(self, hold: Hold, content: bytes, *, is_first: bool) -> None:
         if await self.store.compare_and_set(hold.key, hold.content, content, ttl_seconds=self._ttl_seconds):
             return
-        if not is_second:
+        if is_first:
             # The second time it may be the first that was written, and not told of.
             self.note("idempotency_lock_lost")
         await self.store.set(hold.key, content, ttl_seconds=self._ttl_seconds, only_if_absent=True)

@@ -117,6 +117,10 @@ class MemoryCounter:
     def __len__(self) -> int:
         return len(self._logs)
 
+    def logs_of(self, key: str) -> tuple[_Log, ...]:
+        """Return the logs of a key, one for each rate; none for one that is not known."""
+        return self._logs.get(key, ())
+
     def take(self, key: str, cost: int) -> Standings | Refused:
         """Count a request if every rate allows it; see `Counter.take`."""
         all_logs = self._logs

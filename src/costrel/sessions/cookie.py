@@ -75,7 +75,8 @@ class CookiePlace:
 
     def __init__(self, settings: AppSettings, cookie: SessionCookie | None = None) -> None:
         cookie = cookie or DEFAULT_COOKIE
-        self.settings = settings = settings if cookie is DEFAULT_COOKIE else cookie.applied_to(settings)
+        settings = settings if cookie is DEFAULT_COOKIE else cookie.applied_to(settings)
+        self.settings: AppSettings = settings
         self._cookie = cookie
         self._is_always_secure = (
             settings.session_cookie_name.lower().startswith(("__host-", "__secure-"))
@@ -117,7 +118,7 @@ class CookiePlace:
 
     def set(self, response: Response, field_value: bytes) -> None:
         """Set the cookie to what `format` has made."""
-        response.headers.raw.append((b"set-cookie", field_value))
+        response.headers.add(b"set-cookie", field_value)
 
     def delete(self, request: Request, response: Response) -> None:
         """Make the client forget the cookie."""
@@ -130,7 +131,7 @@ class CookiePlace:
             same_site=cookie.same_site,
             partitioned=cookie.partitioned,
         )
-        response.headers.raw.append((b"set-cookie", field_value))
+        response.headers.add(b"set-cookie", field_value)
 
     def _tail(self, *, secure: bool) -> str:
         """Return the attributes that are always the same.

@@ -31,7 +31,6 @@ def flash(message: str, category: str = "message") -> None:
     """
     request = _current("flash")
     session = request.session
-    # A list that is put back is a change that the session sees; appending to it in place is not.
     session[KEY] = [*session.get(KEY, ()), (category, message)]
     request.app.emit("message_flashed", {"message": message, "category": category})
 

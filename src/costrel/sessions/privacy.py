@@ -21,7 +21,8 @@ def keep_private(response: Response, *, sets_cookie: bool) -> None:
     headers, default = response.headers, b"no-store" if sets_cookie else b"private"
     if headers.get_raw(b"vary") is None and headers.get_raw(b"cache-control") is None:
         # Nearly always nobody has said anything, so there is nothing to be taken apart and put together.
-        headers.raw.extend(((b"vary", b"Cookie"), (b"cache-control", default)))
+        headers.add(b"vary", b"Cookie")
+        headers.add(b"cache-control", default)
         return
     response.vary("Cookie")
     said = headers.get_combined("cache-control")

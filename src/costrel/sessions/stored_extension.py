@@ -74,7 +74,7 @@ class StoredSessions:
     ) -> None:
         if not idle_seconds > 0 or max_bytes < 1:
             raise ValueError(f"idle_seconds and max_bytes are above 0, not {idle_seconds} and {max_bytes}")
-        self.name = name
+        self.name: str = name
         self.template_globals: Mapping[str, object] = (
             {"get_flashed_messages": get_flashed_messages} if name == MAIN else {}
         )

@@ -62,7 +62,7 @@ class RecordTooLarge(ProgrammerError):
                 fix="Keep an id in the session and the rest in your database, or raise `max_bytes` of the sessions.",
             )
         )
-        self.sizes = f"size_bytes={size_bytes} max_bytes={max_bytes}"
+        self.sizes: str = f"size_bytes={size_bytes} max_bytes={max_bytes}"
 
 
 class StoredSessionKeeper:
@@ -99,7 +99,7 @@ class StoredSessionKeeper:
         self._max_bytes = max_bytes
         self._clock = clock
         self._pause_seconds = pause_seconds
-        self.users = UserSessions(store, prefix)
+        self.users: UserSessions = UserSessions(store, prefix)
 
     async def load(self, session_id: str | None) -> Loaded:
         """Read the session that a client names; what is no identifier is not asked for."""

@@ -70,9 +70,9 @@ class StoredSession(Session):
 
     def __init__(self, request: Request, loaded: Loaded) -> None:
         super().__init__(loaded, request)
-        self.loaded = loaded
-        self.is_cleared = False
-        self.is_rotated = False
+        self.loaded: Loaded = loaded
+        self.is_cleared: bool = False
+        self.is_rotated: bool = False
         self.new_user: str | None = None
 
     @property

@@ -87,14 +87,19 @@ def target_of(request: Request) -> str:
     return f"{path}?{query}" if query else path
 
 
-def fetch(address: DevAddress, request: Request) -> Response:
+def fetch(address: DevAddress, request: Request, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Response:
     """Ask a dev server; in a thread.
+
+    Args:
+        address: where it listens.
+        request: what is handed on.
+        timeout_seconds: how long it may be silent.
 
     Raises:
         BadGateway: it does not run, or answers with what is no HTTP.
         GatewayTimeout: it takes too long.
     """
-    connection = HTTPConnection(address.host, address.port, timeout=READ_TIMEOUT_SECONDS)
+    connection = HTTPConnection(address.host, address.port, timeout=timeout_seconds)
     values = {name: request.headers.get_combined(name) for name in _HANDED_ON}
     try:
         connection.request(
@@ -105,7 +110,7 @@ def fetch(address: DevAddress, request: Request) -> Response:
         answer = connection.getresponse()
     except TimeoutError as error:
         connection.close()
-        raise GatewayTimeout(f"Vite at {address.origin} has not answered in {READ_TIMEOUT_SECONDS:.0f} s.") from error
+        raise GatewayTimeout(f"Vite at {address.origin} has not answered in {timeout_seconds:g} s.") from error
     except (OSError, HTTPException) as error:
         connection.close()
         raise BadGateway(
