@@ -23,7 +23,7 @@ from tests.browser.conftest import QUIET, STOP_SECONDS, missing
 from costrel import App, Blueprint, Request, Response
 from costrel.app import AppSettings
 from costrel.errors import HTTPError
-from costrel.layers import CORS
+from costrel.layers import CORS, CSRF, csrf_field
 from costrel.messages import HTMLResponse, StreamResponse
 from costrel.server import Server, ServerSettings
 
@@ -58,7 +58,7 @@ def make_app(changes: list[str], handled: list[str]) -> App:
     """
     cors = CORS([ALLOWED, ALLOWED_BELOW], headers=["content-type", "x-key"], expose=["x-answer"], credentials=True)
     app = App("site", use=[cors], settings=AppSettings(secret_key="a key for the tests alone"))
-    shop = Blueprint("shop", prefix="/shop", use=[])
+    shop = Blueprint("shop", prefix="/shop", use=[CSRF()])
 
     @app.get("/")
     async def page() -> str:
@@ -113,7 +113,7 @@ def make_app(changes: list[str], handled: list[str]) -> App:
 
     @shop.get("/form")
     async def form() -> Response:
-        fields = "<input name='what' value='form'>"
+        fields = f"{csrf_field()}<input name='what' value='form'>"
         return HTMLResponse(f"{PAGE}<form method='post' action='/shop/change'>{fields}<button>Send</button></form>")
 
     @shop.route("/change", methods=["POST", "PUT"])

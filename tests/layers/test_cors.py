@@ -9,6 +9,7 @@ from costrel.app import App, Blueprint
 from costrel.errors import ConfigurationError, Unauthorized
 from costrel.layers import CORS
 from costrel.messages import StreamResponse, WebSocket
+from costrel.testing import WebSocketRefused
 
 APP = "https://app.example.com"
 PERMISSIONS = ("access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers")
@@ -187,6 +188,109 @@ def test_a_blueprint_has_its_own() -> None:
     with app.test_client() as client:
         assert APP == client.options("/api/item", headers=headers).headers["access-control-allow-origin"]
         assert "access-control-allow-origin" not in client.options("/item", headers=headers).headers
+
+
+OTHER = "https://other.example.com"
+
+
+def make_app_of_routes() -> App:
+    """Make an application without a layer, whose routes and blueprint have one each."""
+    app = App("test")
+    unprefixed = Blueprint("unprefixed", use=[CORS([OTHER], methods=["POST"])])
+
+    @app.put("/item/<int:number>", use=[CORS([APP])])
+    async def change(number: int) -> str:
+        return "changed"
+
+    @app.delete("/item/<int:number>", use=[CORS([OTHER])])
+    async def remove(number: int) -> str:
+        return "removed"
+
+    @app.get("/item/<int:number>")
+    async def look(number: int) -> str:
+        return "item"
+
+    @app.put("/item/1")
+    async def change_first() -> str:
+        return "changed"
+
+    @unprefixed.post("/order")
+    async def order() -> str:
+        return "ordered"
+
+    app.register(unprefixed)
+    return app
+
+
+@pytest.mark.security("G6")
+@pytest.mark.security("G8")
+@pytest.mark.parametrize(
+    ("path", "asked", "origin", "status_code", "is_allowed"),
+    [
+        pytest.param("/item/2", "PUT", APP, 204, True, id="route"),
+        pytest.param("/item/2/", "PUT", APP, 204, True, id="route-with-a-slash"),
+        pytest.param("/%69tem/2", "PUT", APP, 204, True, id="route-spelled-otherwise"),
+        pytest.param("/item/2", "DELETE", APP, 204, False, id="another-method-of-the-path"),
+        pytest.param("/item/2", "DELETE", OTHER, 204, True, id="the-layer-of-that-method"),
+        pytest.param("/item/2", "GET", APP, 204, False, id="method-without-a-layer"),
+        pytest.param("/item/2", "PATCH", APP, 204, False, id="method-that-is-not-there"),
+        pytest.param("/item/1", "PUT", APP, 204, False, id="more-specific-route-without-a-layer"),
+        pytest.param("/ITEM/2", "PUT", APP, 404, False, id="case"),
+        pytest.param("/item/x", "PUT", APP, 404, False, id="no-route"),
+        pytest.param("/order", "POST", OTHER, 204, True, id="blueprint-without-a-prefix"),
+        pytest.param("/order", "POST", APP, 204, False, id="another-origin"),
+        pytest.param("/order", "any method", OTHER, 204, False, id="no-method-at-all"),
+    ],
+)
+def test_a_preflight_is_answered_by_the_route_that_it_asks_for(
+    path: str, asked: str, origin: str, status_code: int, is_allowed: bool
+) -> None:
+    """Path and method lead to one route, as those of the request to come will, and its layer decides."""
+    with make_app_of_routes().test_client() as client:
+        response = client.options(path, headers={"origin": origin, "access-control-request-method": asked})
+
+    assert status_code == response.status_code
+    assert (origin if is_allowed else None) == response.headers.get("access-control-allow-origin")
+
+
+def test_a_plain_options_request_of_a_route_with_a_layer_lists_its_methods() -> None:
+    """Only a preflight is the layer's."""
+    with make_app_of_routes().test_client() as client:
+        response = client.options("/item/2", headers={"origin": APP})
+
+    assert (204, "DELETE, GET, HEAD, OPTIONS, PUT") == (response.status_code, response.headers["allow"])
+
+
+def test_what_the_browser_was_allowed_can_be_read() -> None:
+    """The request that follows has the permission too, and that of its neighbour has none."""
+    with make_app_of_routes().test_client() as client:
+        allowed = client.put("/item/2", headers={"origin": APP})
+        neighbour = client.get("/item/2", headers={"origin": APP})
+
+    assert ("changed", APP) == (allowed.text, allowed.headers["access-control-allow-origin"])
+    assert ("item", None) == (neighbour.text, neighbour.headers.get("access-control-allow-origin"))
+
+
+@pytest.mark.parametrize("layer", [CORS([APP]), CORS(["*"])], ids=["listed", "everybody"])
+@pytest.mark.parametrize("origin", [APP, None], ids=["of-a-page", "of-a-program"])
+def test_a_handshake_passes_untouched(layer: CORS, origin: str | None) -> None:
+    """CORS says nothing of WebSockets: no field is added."""
+    headers = {} if origin is None else {"origin": origin}
+    with make_app(layer).test_client() as client, client.websocket("/ws", headers=headers) as socket:
+        assert "hello" == socket.receive()
+        assert [] == [name for name in socket.headers if name.startswith("access-control-") or name == "vary"]
+
+
+def test_the_route_refuses_a_handshake_that_the_layer_lets_pass() -> None:
+    """Whose page may open a socket is said by `origins=` of the route, not by the layer."""
+    with (
+        make_app(CORS(["*"])).test_client() as client,
+        pytest.raises(WebSocketRefused) as caught,
+        client.websocket("/ws", headers={"origin": "https://evil.test"}),
+    ):
+        pass
+
+    assert 403 == caught.value.response.status_code
 
 
 @pytest.mark.security("G1")

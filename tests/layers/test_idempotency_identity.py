@@ -69,7 +69,11 @@ def test_two_clients_never_share_a_key(one: dict[str, Any], other: dict[str, Any
     assert is_same == (identity(**one) == identity(**other))
 
 
-@pytest.mark.parametrize("user", [object(), {}, User(None), User(True), User(b"1"), User(1.5)], ids=repr)
+@pytest.mark.parametrize(
+    "user",
+    [object(), {}, User(None), User(True), User(b"1"), User(1.5)],
+    ids=["object", "dict", "no-id", "true", "bytes", "float"],
+)
 def test_a_user_who_cannot_be_told_from_others_is_a_mistake(user: object) -> None:
     """It is not guessed at."""
     with pytest.raises(ProgrammerError) as caught:

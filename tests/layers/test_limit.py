@@ -304,9 +304,10 @@ def test_a_fixed_cost_counts_each_time() -> None:
 @pytest.mark.parametrize("number", [-1, True, 1.0, "1"])
 def test_a_cost_that_is_no_number_gives_nothing_back(number: object) -> None:
     """The request fails, and whoever wrote the function learns why."""
-    with app_with(Limit("5/minute", cost=lambda request: number)).test_client() as client:
-        with pytest.raises(ProgrammerError) as caught:
-            client.get("/a")
+    app = app_with(Limit("5/minute", cost=lambda request: number))
+
+    with app.test_client() as client, pytest.raises(ProgrammerError) as caught:
+        client.get("/a")
 
     assert "COS-LAYERS-032" == caught.value.code
 

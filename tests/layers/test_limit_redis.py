@@ -1,4 +1,4 @@
-"""The place of a server in a URL, and a limit whose server was never there."""
+"""The place of a server in a URL, and a limit that has asked no server yet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from costrel.app import App
 from costrel.errors import ConfigurationError
 from costrel.layers import Limit
 from costrel.layers.limit_redis import RedisPlace, parse_redis_place
@@ -68,26 +67,6 @@ def test_without_the_packages_the_limit_cannot_be_made(monkeypatch: pytest.Monke
 
     assert "COS-LAYERS-031" == caught.value.code
     assert "`redis` and `limits`" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("policy", "expected"), [("open", [200, 200, 200]), ("local", [200, 429, 429]), ("closed", [503, 503, 503])]
-)
-def test_an_address_that_nobody_answers(policy: str, expected: list[int]) -> None:
-    """The application starts all the same, and does what the policy says."""
-    limit = Limit("1/minute", store="redis://127.0.0.1:1/0", on_store_failure=policy)
-    app = App("test", use=[limit])
-
-    @app.get("/")
-    async def index() -> str:
-        return "in"
-
-    @app.on_stop
-    async def close() -> None:
-        await limit.aclose()
-
-    with app.test_client() as client:
-        assert expected == [client.get("/").status_code for _ in range(3)]
 
 
 def test_closing_what_was_never_opened_is_nothing() -> None:

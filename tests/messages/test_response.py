@@ -183,3 +183,17 @@ def test_a_response_resolves_to_itself(run):
 
     assert response is run(main)
     assert not response.needs_resolving
+
+
+def test_a_cookie_is_seen_by_who_has_looked_before():
+    """A layer that asks for the field before and after finds it: an answer with a cookie must not be kept."""
+    response = TextResponse("hello")
+    before = "set-cookie" in response.headers
+
+    response.set_cookie("a", "1")
+    after_set = response.headers.get("set-cookie", "")
+    response.headers["x-seen"] = "yes"
+    response.delete_cookie("b")
+
+    assert (False, "a=1", 2) == (before, after_set[:3], len(response.headers.getlist("set-cookie")))
+    assert "set-cookie" in response.headers

@@ -119,6 +119,16 @@ def test_at_the_start_every_file_gets_a_name(folder):
     assert 3 == len(assets.by_url_path)
 
 
+def test_without_a_start_the_first_question_reads_the_files(folder):
+    """A server that leaves out the lifespan serves what pages name, too."""
+    assets = StartedAssets([folder])
+    before = assets.is_ready
+    asset = assets.find_served(f"css/site.{SHOWN}.css")
+
+    assert asset is not None
+    assert (False, True, "css/site.css") == (before, assets.is_ready, asset.path)
+
+
 def test_in_production_names_stay_as_they_were_at_the_start(site, folder):
     """No request reads a file to find its name."""
     assets = StartedAssets([folder])

@@ -170,7 +170,10 @@ def test_a_path_that_is_none_is_404_before_any_file_system_is_asked(site, path):
 @pytest.mark.security("B8")
 @pytest.mark.security("B9")
 @pytest.mark.security("B10")
-@pytest.mark.parametrize("name", ["link.txt", "inner.txt", "linked/x.txt", "a.txt/b", "css", "../static_secret/x.txt"])
+@pytest.mark.security("B22")
+@pytest.mark.parametrize(
+    "name", ["link.txt", "inner.txt", "linked/x.txt", "a.txt/b", "css", "css/", "", "../static_secret/x.txt"]
+)
 def test_what_is_no_plain_file_of_the_folder_is_404(client, name):
     """Links, folders and neighbours are not served."""
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from costrel.app.build_state import BuildState
 from costrel.app.frozen import RouteInfo, Target
 from costrel.app.mounting import Mount, way_into
+from costrel.app.preflight import answer_preflights
 from costrel.app.scopes import Scope
 from costrel.app.unmatched import answer_unmatched
 from costrel.errors import Mistake
@@ -62,7 +63,7 @@ def _add_unmatched_below(state: BuildState, scope: Scope, routes: RouteTable[Tar
     route = RouteInfo(scope.prefix or "/", "", frozenset(), scope.name, MappingProxyType({}), "-")
     layers = state.bind_layers(scope.layers(), route, scope.where)
     spec = RouteSpec(
-        handler=answer_unmatched(routes, given.settings.debug),
+        handler=answer_preflights(routes, answer_unmatched(routes, given.settings.debug)),
         path=scope.prefix or "/",
         methods=frozenset(),
         name="",

@@ -75,6 +75,7 @@ def _add_route(state: BuildState, scope: Scope, definition: RouteDefinition, hos
         blueprint=scope.name,
         meta=MappingProxyType(dict(options["meta"])) if "meta" in options else NO_META,
         handler=state.shared.line(_qualified(definition.handler)),
+        layers=(*scope.layers(), *options.get("use", ())),
     )
     endpoint = _compile(state, scope, definition, pattern, route, host)
     if endpoint is not None:

@@ -34,6 +34,7 @@ class RouteInfo:
     blueprint: str
     meta: Mapping[str, object]
     handler: str
+    layers: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,5 +101,7 @@ class Translated:
         fields = list(answer.headers)
         if fields != self._fields:
             kept = [(name, value) for name, value in fields if name.lower() not in _FRAMING]
-            ours.headers.raw[:] = Headers(kept).raw
+            lines = Headers(kept)
+        ours.headers.clear()
+        ours.headers.extend(lines)
         return ours

@@ -245,8 +245,10 @@ def _add_headers(response: Response, headers: Any) -> None:
     """Set header fields; a name that a list has twice is sent twice, and cookies set before stay."""
     fields = Headers(headers)
     names = {name for name, _ in fields.raw} - {b"set-cookie"}
-    response.headers.raw[:] = [line for line in response.headers.raw if line[0] not in names]
-    response.headers.raw.extend(fields.raw)
+    kept = Headers.from_raw([line for line in response.headers.raw if line[0] not in names])
+    response.headers.clear()
+    response.headers.extend(kept)
+    response.headers.extend(fields)
 
 
 _RULES: Mapping[type, str] = {

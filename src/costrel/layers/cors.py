@@ -4,8 +4,9 @@ A browser asks before it sends what a form could not: OPTIONS with ``Origin`` an
 the preflight. The layer answers it by itself, with 204. Every other answer, an error or a stream too, gets the fields
 that let the page read it. An origin that is not allowed gets none of them and is never repeated.
 
-The layer belongs on an app or a blueprint: the automatic OPTIONS of a path passes the layers of these, and never those
-of a route. The handshake of a WebSocket is not subject to CORS; its origin is checked by the route.
+A preflight matches no route. What passes through the layer of an app, or of a blueprint with a prefix, is answered there
+and then. Any other is answered by the layer around the route that the request to come would reach; so a layer may be
+given to one route alone. The handshake of a WebSocket is not subject to CORS; its origin is checked by the route.
 
 Spec: Fetch Standard §3.2 (HTTP-network CORS protocol); RFC 6454 §7; Private Network Access §3.
 """
@@ -113,7 +114,7 @@ class CORS:
                 if request.is_websocket:
                     return await call_next(request)
                 if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
-                    return self._answer_preflight(request)
+                    return self.answer_preflight(request)
             response = await call_next(request)
             if request.is_websocket:
                 return response
@@ -159,7 +160,7 @@ class CORS:
             return origin
         return None
 
-    def _answer_preflight(self, request: Request) -> Response:
+    def answer_preflight(self, request: Request) -> Response:
         """Answer a preflight; what is refused gets 204 without a permission, which browsers read as no."""
         response = Response(None, 204, {"Vary": _PREFLIGHT_VARY})
         allowed = self._allowed_origin(request)

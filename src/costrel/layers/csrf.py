@@ -113,7 +113,7 @@ class CSRF:
         tokens, judge, is_exempt = self._tokens, self._judge, self._is_exempt
 
         def csrf(request: Request, call_next: Dispatch) -> Awaitable[Response]:
-            # PERF: a context variable in the place of the request's state saves 850 ns (Python 3.11).
+            # Kept in a variable of the context: to make the state of a request would cost more than all of this.
             rendering.set((ref(request), tokens, request.app))
             if request.method in SAFE_METHODS or request.is_websocket:
                 return call_next(request)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from importlib import import_module
 from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def parse_redis_place(url: str) -> RedisPlace:
             raise ValueError("`max_connections` and `operation_timeout_seconds` are above 0")
         place = parts.netloc.rpartition("@")[2]
         name = f"{parts.scheme}://{place}{parts.path}"
-        server = parts._replace(query=urlencode(options)).geturl()
+        server = f"{url.partition('?')[0]}?{urlencode(options)}".removesuffix("?")
         _make_pool(RedisPlace(server, name, prefix, max_connections, timeout_seconds))
     except (TypeError, ValueError) as error:
         # The URL may hold a password, so it is not shown.
@@ -112,6 +113,8 @@ class RedisCounter:
         self._namespace = namespace
         self._guard = Lock()
         self._connected: dict[asyncio.AbstractEventLoop, _Connected] = {}
+        # The first request would otherwise wait for this import, perhaps longer than it may for the server.
+        import_module("limits.aio.strategies")
 
     async def take(self, key: str, cost: int) -> Standings | Refused:
         """Count a request if every rate allows it; see `Counter.take`.

@@ -269,11 +269,11 @@ class Response:
             partitioned=partitioned,
             priority=priority,
         )
-        self.headers.raw.append((b"set-cookie", field_value))
+        self.headers.add(b"set-cookie", field_value)
 
     def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None, secure: bool = True) -> None:
         """Make the client forget a cookie; `path` and `domain` must be those it was set with."""
-        self.headers.raw.append((b"set-cookie", format_delete_cookie(name, path=path, domain=domain, secure=secure)))
+        self.headers.add(b"set-cookie", format_delete_cookie(name, path=path, domain=domain, secure=secure))
 
     def vary(self, *field_names: str) -> None:
         """Add field names to ``Vary``; what is there already stays once (RFC 9110 §12.5.5)."""

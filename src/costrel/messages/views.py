@@ -6,7 +6,7 @@ them, so that nothing here has to know who made them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from costrel.messages.settings import AppSettings
@@ -40,6 +40,11 @@ class RouteView(Protocol):
     @property
     def meta(self) -> Mapping[str, object]:
         """What was passed as ``meta=`` when it was registered."""
+        ...
+
+    @property
+    def layers(self) -> Sequence[object]:
+        """The layers around it as they were given, outermost first: of the app, its blueprints and its own."""
         ...
 
     @property

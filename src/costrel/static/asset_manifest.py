@@ -56,7 +56,7 @@ class ListedAssets:
         ConfigurationError: COS-STATIC-003.
     """
 
-    is_live: ClassVar[bool] = True
+    is_ready: ClassVar[bool] = False
 
     def __init__(self, path: Path, folders: Sequence[Folder]) -> None:
         self._path = path
@@ -75,9 +75,7 @@ class ListedAssets:
 
     def find_served(self, url_path: str) -> Asset | None:
         """Return the file that a URL names, if the manifest lists it."""
-        fresh = self._fresh()
-        fresh.begin()
-        return fresh.find_served(url_path)
+        return self._fresh().find_served(url_path)
 
     def names(self) -> list[str]:
         """Return the names in the manifest, for messages."""

@@ -72,12 +72,12 @@ class Assets(Protocol):
 
     @property
     def by_url_path(self) -> Mapping[str, Asset]:
-        """Every file that is known before it is asked for, by the name in its URL."""
+        """The files whose URL has a name of its own, by that name, as far as they are known."""
         ...
 
     @property
-    def is_live(self) -> bool:
-        """Whether files are looked for when they are asked for."""
+    def is_ready(self) -> bool:
+        """Whether `by_url_path` has all there is; else `find_served` has to be asked, in a thread."""
         ...
 
     def find(self, path: str) -> Asset | None:
@@ -172,9 +172,11 @@ class StartedAssets:
         allow_dotfiles: whether hidden files count.
         listed: the file of each name, when a build step has made copies with hashes in their names; `None` is: take
             every file, and make up a name for it.
-    """
 
-    is_live: ClassVar[bool] = False
+    Attributes:
+        by_url_path: the files whose URL has a name of its own, by that name.
+        is_ready: whether the files were read.
+    """
 
     def __init__(
         self, folders: Sequence[Folder], *, allow_dotfiles: bool = False, listed: Mapping[str, str] | None = None
@@ -185,13 +187,13 @@ class StartedAssets:
         self._listed = listed
         self._by_path: dict[str, Asset] = {}
         self._unknown: set[str] = set()
-        self._begun = False
+        self.is_ready: bool = False
         self._lock = threading.Lock()
 
     def begin(self) -> None:
         """Read the files, once; called at the start, so that no request has to."""
         with self._lock:
-            if self._begun:
+            if self.is_ready:
                 return
             for path, file in self._iter_names():
                 asset = read_asset(self._folders, file)
@@ -202,7 +204,7 @@ class StartedAssets:
                 self._by_path[path] = asset
                 if asset.url_path != path:
                     self.by_url_path[asset.url_path] = asset
-            self._begun = True
+            self.is_ready = True
 
     def _iter_names(self) -> Sequence[tuple[str, str]]:
         if self._listed is not None:
@@ -212,13 +214,16 @@ class StartedAssets:
 
     def find(self, path: str) -> Asset | None:
         """Return the file of a plain path, `None` when there is none."""
-        if not self._begun:
+        if not self.is_ready:
             # A script or a command, in which nothing has started.
             self.begin()
         return self._by_path.get(path)
 
     def find_served(self, url_path: str) -> Asset | None:
         """Return the file that a URL names with its hash, `None` for every other name."""
+        if not self.is_ready:
+            # An application that is served without its lifespan.
+            self.begin()
         return self.by_url_path.get(url_path)
 
     def names(self) -> list[str]:
@@ -236,7 +241,7 @@ class StartedAssets:
 class PlainAssets:
     """Files that are not looked at, and keep their plain names."""
 
-    is_live: ClassVar[bool] = False
+    is_ready: ClassVar[bool] = True
     by_url_path: Mapping[str, Asset] = {}
 
     def find(self, path: str) -> Asset:
@@ -263,7 +268,7 @@ class LiveAssets:
         allow_dotfiles: whether hidden files count.
     """
 
-    is_live: ClassVar[bool] = True
+    is_ready: ClassVar[bool] = False
     by_url_path: Mapping[str, Asset] = {}
 
     def __init__(self, folders: Sequence[Folder], *, allow_dotfiles: bool = False) -> None:

@@ -151,13 +151,13 @@ class StaticFiles(AssetOwner):
     def _make_handler(self, folders: tuple[Folder, ...], assets: Assets) -> Handler:
         """Make the handler of one route."""
         spa = self._spa
-        find_asset, is_live = assets.by_url_path.get, assets.is_live
         max_age_seconds = self._max_age_seconds
         allow_dotfiles = self._allow_dotfiles
 
         async def static(request: Request, path: str) -> Response:
-            asset = find_asset(path)
-            if is_live:
+            if assets.is_ready:
+                asset = assets.by_url_path.get(path)
+            else:
                 asset = await request.exchange.loop_state.files.submit(assets.find_served, path)
             if asset is not None:
                 return FolderFile(folders, asset.path, headers=_KEPT, version=asset.version)

@@ -81,7 +81,7 @@ def test_an_answer_of_vite_is_the_answer(client: Any) -> None:
 
 def test_what_breaks_off_is_never_complete(client: Any) -> None:
     """Half a script must not run."""
-    with pytest.raises(Exception, match="broke off its response to GET /vite/short after 3 bytes"):
+    with pytest.raises(RuntimeError, match="broke off its response to GET /vite/short after 3 bytes"):
         client.get("/vite/short")
 
 
