@@ -46,9 +46,7 @@ def app_with(*outer: Any, **options: Any) -> App:
 def test_the_outermost_layer_that_can_answers() -> None:
     """As with any other request; the request is as it was."""
     with app_with(Permit("outer"), use=[Permit("inner")]).test_client() as client:
-        assert "outer OPTIONS {}" == client.options("/x", headers=PREFLIGHT).text.replace(
-            "{'unmatched_path': 'x'}", "{}"
-        )
+        assert "outer OPTIONS ['unmatched_path']" == client.options("/x", headers=PREFLIGHT).text
 
 
 @pytest.mark.parametrize(

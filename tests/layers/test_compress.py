@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given, strategies as st
 from costrel.app import App
 from costrel.errors import ConfigurationError
 from costrel.layers import Compress
-from costrel.messages import Response, StreamResponse
+from costrel.messages import Response, StreamResponse, WebSocket
 from costrel.testing import TestClient
 
 TEXT = b"all work and no play " * 100
@@ -51,6 +52,7 @@ def test_complete_content_is_encoded(content: bytes) -> None:
     ]
 
 
+@pytest.mark.capability("C046")
 @pytest.mark.security("L14")
 @pytest.mark.parametrize(
     ("status_code", "media_type", "headers"),
@@ -58,7 +60,7 @@ def test_complete_content_is_encoded(content: bytes) -> None:
         pytest.param(200, "image/png", {}, id="compressed-type"),
         pytest.param(200, "text/event-stream", {}, id="event-stream"),
         pytest.param(200, "text/plain", {"content-encoding": "br"}, id="encoded"),
-        pytest.param(206, "text/plain", {"content-range": "bytes 0-9/100"}, id="part"),
+        pytest.param(200, "text/plain", {"repr-digest": "sha-256=:eA==:"}, id="digest"),
         pytest.param(200, "text/plain", {"cache-control": "public, No-Transform"}, id="no-transform"),
         pytest.param(200, "text/plain", {"set-cookie": "csrf=1"}, id="cookie"),
         pytest.param(200, "text/plain", {"x-no-compression": "1"}, id="asked-not-to"),
@@ -74,6 +76,7 @@ def test_what_must_not_be_encoded_is_left_alone(status_code: int, media_type: st
     assert "x-no-compression" not in fields
 
 
+@pytest.mark.capability("C046")
 @pytest.mark.parametrize("size_bytes", [0, 499])
 def test_short_content_is_left_alone(size_bytes: int) -> None:
     """Encoding would cost more than it saves."""
@@ -180,13 +183,51 @@ def test_levels_and_types_are_options() -> None:
     assert "content-encoding" not in received(Response(TEXT, media_type="text/plain"), layer)[1]
 
 
-@pytest.mark.parametrize("coding", ["br", "zstd"])
-def test_a_coding_of_a_library_is_offered_when_it_is_there(coding: str) -> None:
-    """Without the library the content goes out as it is."""
-    with answering(Response(TEXT, media_type="text/plain"), Compress(encodings=[coding])) as client:
-        response = client.get("/", headers={"accept-encoding": coding})
+def test_a_part_is_sent_as_it_is() -> None:
+    """It names what the whole varies by (RFC 9110 §15.3.7)."""
+    body, fields = received(Response(TEXT, 206, {"content-range": "bytes 0-2099/9999"}, "text/plain"))
 
-    assert (response.headers.get("content-encoding") == coding) == (TEXT != response.content)
+    assert TEXT == body
+    assert ("Accept-Encoding", None) == (fields["vary"], fields.get("content-encoding"))
+
+
+@pytest.mark.parametrize("library", ["brotli", "zstandard"])
+def test_a_coding_without_its_library_is_not_offered(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The content goes out in another one."""
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    coding = {"brotli": "br", "zstandard": "zstd"}[library]
+    with answering(Response(TEXT, media_type="text/plain"), Compress(encodings=[coding, "gzip"])) as client:
+        response = client.get("/", headers={"accept-encoding": f"{coding}, gzip;q=0.1"})
+
+    assert ("gzip", TEXT) == (response.headers["content-encoding"], unzipped(response.content))
+
+
+def test_a_handshake_passes_untouched() -> None:
+    """What is sent on the socket is no content of the answer."""
+    app = App("test", use=[Compress(minimum_bytes=0, encodings=["gzip"])])
+
+    @app.websocket("/ws")
+    async def talk(socket: WebSocket) -> None:
+        await socket.send("hello " * 1000)
+
+    with app.test_client() as client, client.websocket("/ws", headers=GZIP) as socket:
+        assert "hello " * 1000 == socket.receive()
+        assert {"content-encoding", "vary"}.isdisjoint(socket.headers)
+
+
+def test_a_handshake_to_a_mounted_application_passes_too() -> None:
+    """There the layer does not know beforehand that it is one."""
+    inner, app = App("inner"), App("test", use=[Compress(minimum_bytes=0, encodings=["gzip"])])
+
+    @inner.websocket("/ws")
+    async def talk(socket: WebSocket) -> None:
+        await socket.send("hello")
+
+    app.mount("/inner", inner)
+    with app.test_client() as client, client.websocket("/inner/ws", headers=GZIP) as socket:
+        assert "hello" == socket.receive()
+        assert {"content-encoding", "vary"}.isdisjoint(socket.headers)
 
 
 @pytest.mark.parametrize(

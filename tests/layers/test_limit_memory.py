@@ -27,30 +27,40 @@ def counter_for(text: str, **options: int) -> tuple[MemoryCounter, Clock]:
     return MemoryCounter(parse_rates(text), clock_ns=clock, **options), clock
 
 
+def left_for(counter: MemoryCounter, key: str) -> int:
+    """Ask for more than there can be, which changes nothing."""
+    taken = counter.take(key, 10**9)
+    assert isinstance(taken, Refused)
+    return taken.standings[0]
+
+
 def is_in(taken: object) -> bool:
     return not isinstance(taken, Refused)
 
 
 rates = st.tuples(st.sampled_from([1, 2, 3, 7, MAX_ENTRIES, MAX_ENTRIES + 1, 50]), st.sampled_from([1, 2, 60]))
-# Steps of a whole number of parts of the period meet its edges; others fall between them.
+# In 64ths of the period and a nanosecond more or less, so that the edges of periods and of their parts are met.
 steps = st.lists(
-    st.tuples(st.one_of(st.integers(0, 3 * SECOND_NS), st.sampled_from([0, 1, SECOND_NS - 1, SECOND_NS])), st.just(1))
-    | st.tuples(st.integers(0, 90 * SECOND_NS), st.integers(1, 5)),
+    st.tuples(
+        st.sampled_from([0, 0, 1, 1, 2, 3, 31, 32, 62, 63, 64, 65]),
+        st.sampled_from([-1, 0, 0, 1]),
+        st.sampled_from([1, 1, 5, 16]),
+    ),
     max_size=60,
 )
 
 
 @settings(max_examples=60)
 @given(rates, steps)
-def test_no_period_has_more_than_the_number(shape: tuple[int, int], moves: list[tuple[int, int]]) -> None:
+def test_no_period_has_more_than_the_number(shape: tuple[int, int], moves: list[tuple[int, int, int]]) -> None:
     """Wherever a period begins, and whatever the times; and whoever is refused may come when it was said."""
     count, period_seconds = shape
     clock = Clock()
     counter = MemoryCounter([Rate(count, period_seconds, "")], clock_ns=clock)
     period_ns = period_seconds * SECOND_NS
     entered: list[tuple[int, int]] = []
-    for step_ns, cost in moves:
-        clock.now_ns += step_ns
+    for parts, more_ns, cost in moves:
+        clock.now_ns += max(parts * period_ns // 64 + more_ns, 0)
         taken = counter.take("a", cost)
         inside = sum(n for at, n in entered if at > clock.now_ns - period_ns)
         if isinstance(taken, Refused):
@@ -102,6 +112,32 @@ def test_it_says_how_much_is_left_and_when_there_is_more() -> None:
     assert Refused((0, 1), (0,), 1) == counter.take("a", 1)
     clock.now_ns += 1
     assert (0, 11) == counter.take("a", 1)
+
+
+def test_each_request_is_over_by_itself() -> None:
+    """A nanosecond after the first is over, only the first is."""
+    counter, clock = counter_for("2/second")
+    counter.take("a", 1)
+    clock.now_ns += 1
+    counter.take("a", 1)
+    clock.now_ns += SECOND_NS - 1
+
+    assert [True, False] == [is_in(counter.take("a", 1)) for _ in range(2)]
+
+
+def test_the_parts_of_a_large_number_are_over_with_their_last_request() -> None:
+    """Room comes back late by one part of the period at most, and never early."""
+    counter, clock = counter_for("64/32 seconds")
+    began_ns = clock.now_ns
+    for at_seconds, cost in ((0, 1), (0.9, 40), (1, 23)):
+        clock.now_ns = began_ns + int(at_seconds * SECOND_NS)
+        assert is_in(counter.take("a", cost))
+
+    found = []
+    for at_seconds in (32, 32.8, 32.9, 32.95, 33):
+        clock.now_ns = began_ns + int(at_seconds * SECOND_NS)
+        found.append((left_for(counter, "a"), at_seconds))
+    assert [(0, 32), (0, 32.8), (41, 32.9), (41, 32.95), (64, 33)] == found
 
 
 def test_a_cost_waits_until_there_is_room_for_all_of_it() -> None:

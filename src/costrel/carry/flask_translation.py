@@ -101,7 +101,6 @@ class Translated:
         fields = list(answer.headers)
         if fields != self._fields:
             kept = [(name, value) for name, value in fields if name.lower() not in _FRAMING]
-            lines = Headers(kept)
-        ours.headers.clear()
-        ours.headers.extend(lines)
+            ours.headers.clear()
+            ours.headers.extend(Headers(kept))
         return ours

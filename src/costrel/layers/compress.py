@@ -38,7 +38,15 @@ _MORE_TYPES = (
     "font/ttf",
 )
 # An answer with one of these is encoded already, a part, tied to its very bytes, or said to be left alone.
-_LEFT_ALONE = (b"content-encoding", b"content-range", b"content-digest", b"digest", b"set-cookie")
+_LEFT_ALONE = (
+    b"content-encoding",
+    b"content-range",
+    b"content-digest",
+    b"content-md5",
+    b"digest",
+    b"repr-digest",
+    b"set-cookie",
+)
 
 
 class Compress:
@@ -87,8 +95,8 @@ class Compress:
         self._is_wanted_type = lru_cache(256)(self._matches_type)
 
     def bind(self, route: RouteView) -> Layer | None:
-        """Return the layer, or `None` for a route with ``meta={"compress": False}``."""
-        if route.meta.get("compress") is False:
+        """Return the layer, or `None` for a WebSocket and for a route with ``meta={"compress": False}``."""
+        if route.meta.get("compress") is False or "WEBSOCKET" in route.methods:
             return None
         minimum_bytes = self._minimum_bytes
 
@@ -123,6 +131,11 @@ class Compress:
                 if self._coding_for(request) is not None:
                     _weaken(response)
             return response
+        if response.status_code == 206:
+            # RFC 9110 §15.3.7: a part has the `Vary` that the whole would have; the whole may be encoded.
+            if self._is_wanted_type(essence_of(response.media_type or "")):
+                fields.vary("Accept-Encoding")
+            return response
         if not self._may_encode(response, fields):
             return response
         stream = None if type(body) is bytes else cast("ResponseStream", body)
@@ -154,7 +167,7 @@ class Compress:
 
     def _may_encode(self, response: Response, fields: Headers) -> bool:
         status_code = response.status_code
-        if has_no_content(status_code) or status_code in (205, 206):
+        if has_no_content(status_code) or status_code == 205:
             return False
         if any(fields.get_raw(name) is not None for name in _LEFT_ALONE):
             return False

@@ -4,9 +4,9 @@ A browser asks before it sends what a form could not: OPTIONS with ``Origin`` an
 the preflight. The layer answers it by itself, with 204. Every other answer, an error or a stream too, gets the fields
 that let the page read it. An origin that is not allowed gets none of them and is never repeated.
 
-A preflight matches no route. What passes through the layer of an app, or of a blueprint with a prefix, is answered there
-and then. Any other is answered by the layer around the route that the request to come would reach; so a layer may be
-given to one route alone. The handshake of a WebSocket is not subject to CORS; its origin is checked by the route.
+A preflight matches no route. What passes through the layer of an app, or of a blueprint with a prefix, is answered
+there and then. Any other is answered by the layer around the route that the request to come would reach; so a layer may
+be given to one route alone. The handshake of a WebSocket is not subject to CORS; its origin is checked by the route.
 
 Spec: Fetch Standard §3.2 (HTTP-network CORS protocol); RFC 6454 §7; Private Network Access §3.
 """

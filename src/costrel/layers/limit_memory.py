@@ -18,7 +18,7 @@ from threading import Lock
 from costrel.layers.limit_counting import Refused, Standings
 from costrel.layers.limit_rates import Rate
 
-__all__ = ["MemoryCounter"]
+__all__ = ["MAX_KEYS", "MemoryCounter"]
 
 MAX_ENTRIES = 32
 MAX_KEYS = 50_000

@@ -175,7 +175,8 @@ def test_a_server_that_is_killed_is_away_until_it_is_started(
     with caplog.at_level(logging.INFO, "costrel.limit"):
         asyncio.run(scenario())
 
-    assert ["limit_unavailable", "limit_available"] == [record.getMessage().split()[0] for record in caplog.records]
+    messages = [record.getMessage() for record in caplog.records if record.name == "costrel.limit"]
+    assert ["limit_unavailable", "limit_available"] == [message.split()[0] for message in messages]
 
 
 def test_a_restart_between_two_requests_is_not_noticed(redis_of_our_own: Any) -> None:
@@ -199,12 +200,12 @@ def test_a_slow_server_is_waited_for_a_quarter_of_a_second() -> None:
     async def scenario() -> None:
         async with slow_server() as url, AsyncTestClient(app_with(Limit("1/hour", store=url))) as client:
             began_at = time.monotonic()
-            answers = await asyncio.gather(*(client.get("/") for _ in range(100)))
+            answers = await asyncio.gather(*(client.get("/") for _ in range(10)))
             assert {200} == {answer.status_code for answer in answers}
-            assert 0.2 < time.monotonic() - began_at < 1.2
+            assert 0.2 < time.monotonic() - began_at < SLOW_SECONDS - 0.5
             began_at = time.monotonic()
             assert 200 == (await client.get("/")).status_code
-            assert time.monotonic() - began_at < 0.1
+            assert time.monotonic() - began_at < 0.2
 
     asyncio.run(scenario())
 
