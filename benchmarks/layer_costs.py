@@ -22,10 +22,12 @@ from costrel import App, Request
 from costrel.app import AppSettings
 from costrel.layers import (
     CORS,
+    CSRF,
     BodyLimit,
     Compress,
     ConditionalGet,
     HTTPSRedirect,
+    Limit,
     Maintenance,
     RequestID,
     SecurityHeaders,
@@ -35,6 +37,7 @@ from costrel.layers import (
 
 KEY = "a key of thirty-two characters.."
 HOST = (b"host", b"shop.example")
+SAME_SITE = (b"sec-fetch-site", b"same-origin")
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -147,6 +150,12 @@ def questions() -> dict[str, tuple[Asked, Asked]]:
         "session read": (Asked(app_with(), "/read", fields=[cookie]), with_cookie),
         "session written": (Asked(app_with(), "/write", fields=[cookie]), with_cookie),
         "session begun": (Asked(app_with(), "/login"), bare),
+        "Limit in memory": (Asked(app_with([Limit("100000000/minute")])), bare),
+        "CSRF, GET": (Asked(app_with([CSRF()])), bare),
+        "CSRF, POST with Sec-Fetch-Site": (
+            Asked(app_with([CSRF()]), method="POST", fields=[SAME_SITE]),
+            Asked(app_with(), method="POST", fields=[SAME_SITE]),
+        ),
         "a second bare application": (Asked(app_with(), method="POST"), post),
     }
 
