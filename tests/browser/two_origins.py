@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Queue
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tests.browser.conftest import QUIET, STOP_SECONDS, missing
 
@@ -24,7 +25,7 @@ from costrel import App, Blueprint, Request, Response
 from costrel.app import AppSettings
 from costrel.errors import HTTPError
 from costrel.layers import CORS, CSRF, csrf_field
-from costrel.messages import HTMLResponse, StreamResponse
+from costrel.messages import Dispatch, HTMLResponse, StreamResponse
 from costrel.server import Server, ServerSettings
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ BELOW = "https://x.a.test"
 ALLOWED = "https://b.test"
 ALLOWED_BELOW = "https://y.a.test"
 STRANGER = "https://c.test"
+Answers: TypeAlias = "Queue[tuple[str | None, int]]"
+PATIENCE_SECONDS = 5
 PAGE = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Page</title>'
 
 ASK = """async ([url, options]) => {
@@ -49,16 +52,23 @@ ASK = """async ([url, options]) => {
 }"""
 
 
-def make_app(changes: list[str], handled: list[str]) -> App:
+def make_app(changes: list[str], handled: list[str], answers: Answers) -> App:
     """Return the application.
 
     Args:
         changes: gets what each request has changed, and whose cookie it had.
-        handled: gets the method and path of each request that has reached a handler of `/item`.
+        handled: gets the method of each request that has reached the handler of ``/item``.
+        answers: gets origin and status of each request for what changes something.
     """
     cors = CORS([ALLOWED, ALLOWED_BELOW], headers=["content-type", "x-key"], expose=["x-answer"], credentials=True)
     app = App("site", use=[cors], settings=AppSettings(secret_key="a key for the tests alone"))
-    shop = Blueprint("shop", prefix="/shop", use=[CSRF()])
+
+    async def note(request: Request, call_next: Dispatch) -> Response:
+        response = await call_next(request)
+        answers.put((request.headers.get("origin"), response.status_code))
+        return response
+
+    shop = Blueprint("shop", prefix="/shop", use=[note, CSRF()])
 
     @app.get("/")
     async def page() -> str:
@@ -135,10 +145,12 @@ class Origins:
     Attributes:
         changes: what requests have changed, in order.
         handled: the methods of the requests that have reached the handler of ``/item``.
+        answers: origin and status of the requests for what changes something.
     """
 
-    def __init__(self, browser: Browser, changes: list[str], handled: list[str]) -> None:
+    def __init__(self, browser: Browser, changes: list[str], handled: list[str], answers: Answers) -> None:
         self._browser = browser
+        self.answers = answers
         self.changes = changes
         self.handled = handled
 
@@ -161,6 +173,7 @@ class Origins:
                 opened.goto(url)
             self.changes.clear()
             self.handled.clear()
+            self.answers.queue.clear()
             yield opened
         finally:
             context.close()
@@ -187,7 +200,8 @@ def two_origins(browser: Browser, folder: Path) -> Iterator[Origins]:
     certificate.private_key_and_cert_chain_pem.write_to_path(str(path))
     changes: list[str] = []
     handled: list[str] = []
-    with serving([{"tls_certificate_path": str(path)}, {}], changes, handled) as (secure, plain):
+    answers: Answers = Queue()
+    with serving([{"tls_certificate_path": str(path)}, {}], changes, handled, answers) as (secure, plain):
         flags = [
             *QUIET,
             "--no-sandbox",
@@ -197,7 +211,7 @@ def two_origins(browser: Browser, folder: Path) -> Iterator[Origins]:
         executable = shutil.which("chromium") or shutil.which("chromium-browser")
         started = browser.browser_type.launch(executable_path=executable, args=flags)
         try:
-            yield Origins(started, changes, handled)
+            yield Origins(started, changes, handled, answers)
         finally:
             started.close()
 
@@ -213,7 +227,9 @@ def pin_of(certificate_pem: bytes) -> str:
 
 
 @contextmanager
-def serving(settings: list[dict[str, str]], changes: list[str], handled: list[str]) -> Iterator[list[int]]:
+def serving(
+    settings: list[dict[str, str]], changes: list[str], handled: list[str], answers: Answers
+) -> Iterator[list[int]]:
     """Serve the application in a thread, once for each of the settings, and give the ports."""
     started: Future[tuple[list[int], asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
@@ -223,7 +239,7 @@ def serving(settings: list[dict[str, str]], changes: list[str], handled: list[st
             servers = []
             for one in settings:
                 options: dict[str, Any] = {"port": 0, "graceful_timeout_seconds": 0.05, **one}
-                server = Server(make_app(changes, handled), ServerSettings(**options))
+                server = Server(make_app(changes, handled, answers), ServerSettings(**options))
                 await server.start()
                 stack.push_async_callback(server.stop)
                 servers.append(server)

@@ -102,14 +102,18 @@ def test_a_client_that_takes_no_coding_gets_none(accepted: str | None) -> None:
     assert "Accept-Encoding" == response.headers["vary"]
 
 
-@given(accepted=st.text(st.sampled_from("gzipbr*;q=01.5, identity"), max_size=250))
-def test_any_accept_encoding_gets_the_content(accepted: str) -> None:
+def test_any_accept_encoding_gets_the_content() -> None:
     """Whatever the field says, the content can be read by what the answer says."""
-    with answering(Response(TEXT, media_type="text/plain")) as client:
+
+    @given(accepted=st.text(st.sampled_from("gzipbr*;q=01.5, identity"), max_size=250))
+    def check(accepted: str) -> None:
         response = client.get("/", headers={"accept-encoding": accepted.strip()})
 
-    is_encoded = response.headers.get("content-encoding") == "gzip"
-    assert TEXT == (unzipped(response.content) if is_encoded else response.content)
+        is_encoded = response.headers.get("content-encoding") == "gzip"
+        assert TEXT == (unzipped(response.content) if is_encoded else response.content)
+
+    with answering(Response(TEXT, media_type="text/plain")) as client:
+        check()
 
 
 def test_head_has_the_fields_of_get() -> None:

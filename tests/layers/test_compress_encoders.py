@@ -62,16 +62,16 @@ def test_what_was_taken_can_be_read_at_once(coding: str, pieces: list[bytes], la
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_every_level_can_be_decoded(coding: str) -> None:
-    """From the least to the highest."""
+    """The least, the highest, and one between."""
     content = bytes(range(256)) * 20
     least, _, highest = LEVELS[coding]
-    for level in range(least, highest + 1):
+    for level in (least, (least + highest) // 2, highest):
         assert content == Decoder(coding).decode(encoder_of(coding, level)().finish(content))
 
 
 def test_browsers_have_enough_memory_for_the_highest_level() -> None:
     """The window of zstd has at most 8 MiB, as RFC 9659 wants it."""
-    content = b"0123456789abcdef" * 65_536
+    content = b"0123456789abcdef" * 8192
     encoder = encoder_of("zstd", LEVELS["zstd"][2])()
     encoded = encoder.encode(content) + encoder.finish(content)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import gzip
+import random
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -11,13 +16,15 @@ import pytest
 import zstandard
 
 from costrel.app import App
+from costrel.errors import CostrelError
 from costrel.layers import Compress
-from costrel.messages import EventStream, FileResponse, Request, Response, ServerSentEvent, StreamResponse
+from costrel.messages import EventStream, FileResponse, ServerSentEvent, StreamResponse
 from costrel.testing import TestClient
 
 CODINGS = ["zstd", "br", "gzip"]
 PAGE = "<p>all work and no play</p>" * 200
-PIECES = [f"piece {number}; " for number in range(100)]
+PIECES = [f"piece {number} of a stream, " * 10 for number in range(30)]
+NOISE = random.Random(1).randbytes(500_000).hex().encode()  # long enough not to be read at once
 TEXT = "all work and no play makes Jack a dull boy\n" * 5000  # more than one piece of a file
 
 
@@ -59,7 +66,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         return StreamResponse(iter(PIECES), media_type="text/plain")
 
     @app.get("/events")
-    async def events(request: Request) -> EventStream:
+    async def events() -> EventStream:
         async def all_events() -> AsyncIterator[ServerSentEvent]:
             for number in range(5):
                 yield ServerSentEvent(str(number))
@@ -165,28 +172,97 @@ def test_head_says_what_get_says(client: TestClient, path: str) -> None:
     assert [got.headers.get(name) for name in names] == [head.headers.get(name) for name in names]
 
 
+def descriptors_of(path: Path) -> int:
+    """Return how often this process has a file open."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += str(descriptor.readlink()) == str(path)
+    return found
+
+
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_file_that_is_encoded_is_closed(tmp_path: Path, coding: str) -> None:
-    """To its end, after a HEAD, and when the client leaves in the middle."""
+    """At its end, after a HEAD, when the client leaves in the middle, and when it became shorter meanwhile."""
     path = tmp_path / "text.txt"
-    path.write_text(TEXT)
-    opened: list[Response] = []
+    path.write_bytes(NOISE)
+    app = App("test", use=[Compress(encodings=[coding], levels={coding: 1})])
+    app.add_route("/", lambda: FileResponse(path), methods=["GET"], inline=True)
+    headers = {"accept-encoding": coding}
 
-    async def keep(request: Request, call_next: Callable[[Request], object]) -> Response:
-        response = await call_next(request)  # type: Response
-        opened.append(response)
-        return response
-
-    app = App("test", use=[keep, Compress(encodings=[coding])])
-
-    @app.get("/")
-    async def file() -> FileResponse:
-        return FileResponse(path)
+    def read_while_it_is_cut() -> None:
+        with own.stream("GET", "/", headers=headers) as response:
+            pieces = response.iter_bytes()
+            next(pieces)
+            path.write_text("short")
+            list(pieces)
 
     with app.test_client() as own:
-        headers = {"accept-encoding": coding}
-        own.get("/", headers=headers)
         own.head("/", headers=headers)
+        assert 0 == descriptors_of(path)
         with own.stream("GET", "/", headers=headers) as response:
             next(response.iter_bytes())
-    assert 3 == len(opened)
+            assert 1 == descriptors_of(path)
+        assert 0 == descriptors_of(path)
+        assert NOISE == decoder_of(coding)(own.get("/", headers=headers).content)
+        assert 0 == descriptors_of(path)
+        with pytest.raises(CostrelError):
+            read_while_it_is_cut()
+        assert 0 == descriptors_of(path)
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "thread"])
+def test_a_stream_that_fails_has_no_end(coding: str, is_async: bool) -> None:
+    """What came before can be read, the generator has ended, and no decoder takes that for complete."""
+    ended: list[str] = []
+
+    async def pieces() -> AsyncIterator[str]:
+        try:
+            yield "one"
+            await asyncio.sleep(0.005)
+            raise RuntimeError("broken")
+        finally:
+            ended.append("ended")
+
+    def sync_pieces() -> Iterator[str]:
+        try:
+            yield "one"
+            time.sleep(0.005)
+            raise RuntimeError("broken")
+        finally:
+            ended.append("ended")
+
+    app = App("test", use=[Compress(encodings=[coding])])
+
+    @app.get("/")
+    async def broken() -> StreamResponse:
+        return StreamResponse(pieces() if is_async else sync_pieces(), media_type="text/plain")
+
+    received: list[bytes] = []
+
+    def read() -> None:
+        with own.stream("GET", "/", headers={"accept-encoding": coding}) as response:
+            received.extend(response.iter_bytes())
+
+    with app.test_client() as own:
+        with pytest.raises(RuntimeError):
+            read()
+        assert ["ended"] == ended
+
+    assert b"one" == decoder_of(coding)(b"".join(received))
+    with pytest.raises((EOFError, brotli.error)):
+        decode_whole(coding, b"".join(received))
+
+
+def decode_whole(coding: str, content: bytes) -> bytes:
+    """Decode a content that must have its end."""
+    if coding == "gzip":
+        return gzip.decompress(content)
+    if coding == "br":
+        return bytes(brotli.decompress(content))
+    state = zstandard.ZstdDecompressor().decompressobj()
+    decoded = state.decompress(content)
+    if not state.eof:
+        raise EOFError
+    return decoded

@@ -34,7 +34,12 @@ class Counting:
     __slots__ = ("hits", "misses", "passes", "stale", "store_failures", "stored")
 
     def __init__(self) -> None:
-        self.hits = self.stale = self.misses = self.passes = self.stored = self.store_failures = 0
+        self.hits: int = 0
+        self.stale: int = 0
+        self.misses: int = 0
+        self.passes: int = 0
+        self.stored: int = 0
+        self.store_failures: int = 0
 
     def stats(self) -> CacheStats:
         """Return the counts as they are now."""

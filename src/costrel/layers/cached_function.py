@@ -55,8 +55,8 @@ class _Parts:
         self.results = results
         self.counting = counting
         self.key_of = key_of
-        self.all_key = all_key
-        self.tag_keys = (all_key, *(tag_key(tag) for tag in tags))
+        self.all_key: str = all_key
+        self.tag_keys: tuple[str, ...] = (all_key, *(tag_key(tag) for tag in tags))
 
 
 class FunctionCache(Generic[P]):

@@ -81,7 +81,7 @@ class Results:
         clock: Callable[[], float],
     ) -> None:
         self._name = name
-        self.shelf = shelf
+        self.shelf: Shelf = shelf
         self._seconds = seconds
         self._stale_seconds = stale_seconds
         self._timeout_seconds = timeout_seconds

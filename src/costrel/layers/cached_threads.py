@@ -46,7 +46,7 @@ class LoopThread:
         self._loop = None
 
 
-shared_loop = LoopThread()
+shared_loop: LoopThread = LoopThread()
 os.register_at_fork(after_in_child=shared_loop.forget)
 
 

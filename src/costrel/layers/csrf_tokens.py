@@ -47,8 +47,8 @@ class FormTokens:
 
     def __init__(self, cookie_name: str, field_name: str, clock: Callable[[], float]) -> None:
         self._cookie_name = cookie_name
-        self.field_name = field_name
-        self.clock = clock
+        self.field_name: str = field_name
+        self.clock: Callable[[], float] = clock
 
     def cookie_name(self, request: Request, app: AppView) -> str:
         """Return the name of the cookie; one that is for https alone has the prefix ``__Host-``."""

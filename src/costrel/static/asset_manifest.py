@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from costrel.errors import ConfigurationError, Mistake
 from costrel.http import safe_relative_path
-from costrel.static.assets import Asset, StartedAssets
+from costrel.static.asset import Asset
+from costrel.static.assets import StartedAssets
 from costrel.static.folder_file import Folder, find_file
 
 __all__ = ["ListedAssets", "read_manifest"]

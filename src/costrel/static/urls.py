@@ -10,7 +10,8 @@ from typing import Protocol, cast
 
 from costrel.errors import Mistake, OutsideRequest, ProgrammerError
 from costrel.messages import AppView, Request, current_request
-from costrel.static.assets import Asset, AssetOwner, Assets
+from costrel.static.asset import Asset
+from costrel.static.assets import AssetOwner, Assets
 
 __all__ = ["static_integrity", "static_url"]
 
