@@ -20,7 +20,7 @@ EXAMPLE = 'Limit("10/minute; 100/hour")'
 
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 _split = re.compile(
-    r"\s*([0-9]{1,18})\s*(?:/|\s+per\s+)\s*(?:([0-9]{1,9})\s*)?(second|minute|hour|day|week)s?\s*", re.ASCII
+    r"([0-9]{1,18}) ?(?:/|per ) ?(?:([0-9]{1,9}) ?)?(second|minute|hour|day|week)s?", re.ASCII
 ).fullmatch
 
 
@@ -67,7 +67,7 @@ def parse_rates(text: str) -> tuple[Rate, ...]:
 
 
 def _parse_rate(part: str, text: str) -> Rate:
-    found = _split(part)
+    found = _split(" ".join(part.split()))
     if found is None:
         why = f"`{part.strip()[:100]}` is no rate: a number, `/`, and one or several of {', '.join(_UNIT_SECONDS)}."
         raise wrong_option("Limit", "rates", text, why, EXAMPLE)

@@ -23,7 +23,7 @@ __all__ = ["BuiltEntry", "ViteManifest", "has_vite_hash", "is_style", "read_vite
 MAX_SHOWN: Final = 5
 
 _STYLE_SUFFIXES: Final = (".css", ".less", ".sass", ".scss", ".styl", ".stylus", ".pcss", ".postcss", ".sss")
-_hash_at_end = re.compile(r"[-.](?=[A-Za-z0-9_-]*[0-9A-Z])[A-Za-z0-9_-]{8,22}$").search
+_hash_at_end = re.compile(r"[-.](?=[A-Za-z0-9_-]{0,21}[0-9A-Z])[A-Za-z0-9_-]{8,22}$").search
 
 
 @dataclass(frozen=True, slots=True)
