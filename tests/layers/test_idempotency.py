@@ -460,6 +460,8 @@ def test_a_request_that_is_cancelled_while_its_answer_is_kept_was_done() -> None
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             may_go_on.set()
+            for _ in range(5):  # until it is kept; who asks before that is told that the request is under way
+                await asyncio.sleep(0)
             again = await client.post("/pay", headers=KEY)
         return till.count, again
 
